@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -19,6 +20,7 @@ from graphtwin.report.figures.palette import MUTED, RULE, STYLE
 from graphtwin.report.words import plain
 
 WIDTH = 7.6  # width of a figure in inches; the page shows an inch as about 118 px, so that 8 pt reads as 13 px
+PICTURES_DPI = 170  # of what is a picture inside a figure
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,11 @@ def draw_svg(key: str, alt: str, size: tuple[float, float], draw: Callable[[Figu
         figure.set_layout_engine(layout)
         draw(figure)
         layout.execute(figure)
-        figure.set_layout_engine("none")  # laid out already: saving would do it again, at the price of a second drawing
+        figure.set_layout_engine("none")  # laid out already: drawing would do it again
+        figure.set_dpi(PICTURES_DPI)
         out = io.StringIO()
-        figure.savefig(out, format="svg", dpi=170, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        # What `savefig` calls, which before it draws the figure once more for nothing.
+        FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     return _inline(out.getvalue(), key, alt, size[0] / WIDTH)
 
 
