@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from tests import checked_shapes  # noqa: F401 before anything of the package is imported
+
+# isort: split
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

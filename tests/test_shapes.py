@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import jaxtyping
 import numpy as np
 import pytest
+from beartype import beartype
+from jaxtyping import Float, Int
 
 from graphtwin import shapes
 from graphtwin.statistics import percentile_interval
@@ -26,3 +29,57 @@ def test_in_production_they_are_the_arrays_themselves():
         print("jaxtyping" in sys.modules)
     """
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
+
+
+checked = jaxtyping.jaxtyped(typechecker=beartype)  # what every function of the package is wrapped in here
+
+
+@checked
+def cut(x: Float[np.ndarray, " rows"], y: Float[np.ndarray, "rows columns"], less: int = 0) -> Float[np.ndarray, " rows"]:
+    return x[less:] if less < 5 else x.astype(int)
+
+
+@checked
+def first(x: Float[np.ndarray, " rows"], n: int) -> Float[np.ndarray, "{n}"]:
+    return x[:n]
+
+
+@checked
+@dataclass(frozen=True)
+class Held:
+    x: Float[np.ndarray, " rows"]
+    number: Int[np.ndarray, " rows"]
+
+    @property
+    @checked
+    def doubled(self) -> Float[np.ndarray, "rows two"]:
+        return self.x
+
+
+ROWS, PAIRS = np.zeros(3), np.zeros((3, 2))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: cut(ROWS.astype(int), PAIRS), "parameters of .*cut"),
+        (lambda: cut(ROWS[:2], PAIRS), "parameters of .*cut"),
+        (lambda: cut(ROWS, y=PAIRS[:, 0]), "parameters of .*cut"),
+        (lambda: cut(ROWS, PAIRS, less="1"), "parameters of .*cut"),
+        (lambda: cut(ROWS, PAIRS, less=1), "return value of .*cut"),
+        (lambda: cut(ROWS, PAIRS, less=5), "return value of .*cut"),
+        (lambda: first(ROWS, 4), "return value of .*first"),
+        (lambda: Held(ROWS, np.zeros(2, dtype=int)), "parameters of .*Held"),
+        (lambda: Held(ROWS, np.zeros(3, dtype=int)).doubled, "return value of .*doubled"),
+    ],
+)
+def test_a_wrong_argument_and_a_wrong_answer_are_told_and_forgotten(call, words):
+    with pytest.raises(jaxtyping.TypeCheckError, match=words):
+        call()
+    assert len(cut(np.zeros(7), np.zeros((7, 1)))) == 7  # no size stays from the call that failed
+    assert len(first(ROWS, 2)) == 2
+
+
+def test_arguments_that_a_function_does_not_take_are_a_type_error_as_in_production():
+    with pytest.raises(TypeError, match="missing a required argument: 'y'"):
+        cut(ROWS)
