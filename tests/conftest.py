@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests import checked_shapes  # noqa: F401 before anything of the package is imported
 
 # isort: split
+import functools
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -73,10 +74,28 @@ def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_tree_of_commands() -> Iterator[None]:
+    """The command line is put together once a process: that takes 50 times as long as a command that refuses."""
+    from typer import testing
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(testing, "_get_command", functools.cache(testing._get_command))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unsynced() -> Iterator[None]:
+    """Nothing waits until a disk has what was written: no test cuts the power."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda opened: None)
+        yield
+
+
 @pytest.fixture(scope="module")
 def coarse_ridge() -> Iterator[None]:
     """Ridges that look through few wide windows, at few rows or components: how well they predict is tested where they live."""
-    from graphtwin.twin.fit import movie_ridge
+    from graphtwin.twin.fit import movie_ridge, picture_ridge
     from graphtwin.twin.scores import energy_ridge, ridge_by_folds
 
     with pytest.MonkeyPatch.context() as patch:
@@ -84,8 +103,10 @@ def coarse_ridge() -> Iterator[None]:
             patch.setattr(energy_ridge, name, value)
         patch.setattr(ridge_by_folds, "RANK", 100)
         patch.setattr(movie_ridge, "MOST_ROWS", 120)
+        patch.setattr(movie_ridge, "SPANS_S", movie_ridge.SPANS_S[:1])
         patch.setattr(movie_ridge, "WINDOWS", movie_ridge.WIDE[:1])
         patch.setattr(movie_ridge, "WIDE", movie_ridge.WIDE[:1])
+        patch.setattr(picture_ridge, "CENTRES", picture_ridge.CENTRES[1::2])
         yield
 
 
@@ -93,12 +114,14 @@ def coarse_ridge() -> Iterator[None]:
 def few_stimuli() -> Iterator[None]:
     """Gratings of one frequency, little noise and short discs where nothing else is asked for: what they tell is tested where they live."""
     from graphtwin.insilico import GratingConfig
+    from graphtwin.insilico.measurements import latencies
     from graphtwin.insilico.measurements.noise_maps import NoiseConfig
     from graphtwin.twin.agreement import derived
 
     fewer = {(GratingConfig, "cycles_per_degree"): (0.045,), (GratingConfig, "cycles_per_second"): (2.0,), (NoiseConfig, "patterns"): 1200}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(derived, "DISCS_S", 12.0)
+        patch.setattr(latencies, "APPEARANCES", 12)
         for (config, name), default in fewer.items():
             patch.setattr(config.model_fields[name], "default", default)
             config.model_rebuild(force=True)

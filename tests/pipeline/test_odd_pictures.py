@@ -16,7 +16,7 @@ from graphtwin.cli.app import app
 from graphtwin.sources import open_recording
 from tests.twin.test_picture_ridge import planted_pictures
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("coarse_ridge")]
 
 FAST = ['twin.core={kind="feedforward", first=4, hidden=4, blocks=0, features=4}', "steps=2", "fit.epochs=1", "twin.bf16=false"]
 UNITS = 5
