@@ -16,19 +16,19 @@ from graphtwin.wiring.pairs.planted import Planted, plant
 
 pytestmark = pytest.mark.slow
 
-SMALL = ["--inclusion", "none", "--tables", 20, "--axons", 8, "--axons", 16]
+SMALL = ["--inclusion", "none", "--tables", 20, "--axons", 8, "--axons", 8]  # told once, a number is simulated with its half and double
 TABLES = ("power", "curves", "simulated")
 
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A planted table as files: pairs, neurons with positions, pairs without synapses, and pairs with gaps in the similarity."""
+    """A planted table as files: pairs, neurons with positions, pairs without synapses, and pairs with gaps and no distance."""
     folder = tmp_path_factory.mktemp("pairs")
     world = plant(Planted(n_axons=16, n_targets=60, n_synapses=400, slope=1.0), seed=2)
     pairs = world.pairs.drop(columns=["population", "post_layer", "proj_hva"])
     place = dict(zip(("x_um", "depth_um", "z_um"), world.place.T, strict=True))
     gaps = pairs.assign(signal_correlation=pairs["signal_correlation"].where(np.arange(len(pairs)) % 5 > 0))
-    tables = {"pairs": pairs, "none": pairs.assign(n_synapses=0), "gaps": gaps, "blind": pairs.drop(columns="distance_um")}
+    tables = {"pairs": pairs, "none": pairs.assign(n_synapses=0), "blind": gaps.drop(columns="distance_um")}
     tables["neurons"] = pd.DataFrame({"nucleus_id": world.nucleus_id, **place})
     for name, table in tables.items():
         table.to_parquet(folder / f"{name}.parquet")
@@ -53,9 +53,9 @@ def test_power_of_every_estimate_is_in_tables_page_and_on_the_screen(answered: t
     out, output = answered
     power = pd.read_csv(out / "power.csv").fillna({"note": ""})
     pd.testing.assert_frame_equal(power, pd.read_parquet(out / "power.parquet"), check_dtype=False)
-    assert power.groupby("estimate").size().to_dict() == dict.fromkeys(power["estimate"].unique(), 8)
+    assert power.groupby("estimate").size().to_dict() == dict.fromkeys(power["estimate"].unique(), 4)
     assert power["estimate"].nunique() == 5
-    assert len(pd.read_csv(out / "simulated.csv")) == 20 * 8 * 5
+    assert len(pd.read_csv(out / "simulated.csv")) == 20 * 4 * 5
     assert "A slope of 1 a unit of signal_correlation (one SD multiplies synapses by" in output
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "is claimed (interval and spatial p) in" in page
@@ -75,7 +75,7 @@ def test_two_processes_write_the_same_bytes_as_one_and_python_as_the_command(ans
         similarity="signal_correlation",
         inclusion="none",
         tables=20,
-        axons=(8, 16),
+        axons=(8, 8),
         workers=2,
     )
     for name in [f"{table}.{end}" for table in TABLES for end in ("csv", "parquet")] + ["design.json", "notes.json"]:
@@ -88,27 +88,26 @@ def test_the_page_is_written_again_as_it_was(answered):
     assert (answered[0] / "report.html").read_bytes() == before
 
 
-def test_without_positions_no_claim_is_in_the_table_and_words_say_so(given, tmp_path):
+def test_without_positions_no_claim_is_in_the_table_and_words_say_so_and_gaps_are_counted(given, tmp_path):
     words = [given["blind"], "--similarity", "signal_correlation", "--effect", 1, "--out", tmp_path / "it", *SMALL]
     code, output = asked(*words)
     assert code == 0, output
     assert not pd.read_csv(tmp_path / "it" / "power.csv")["estimate"].str.contains("claim").any()
     assert "no claim can be made, which needs the spatial p" in output
     assert "is found by the robust slope, which without positions is no claim, in" in output
+    funnel = pd.read_csv(tmp_path / "it" / "funnel.csv")
+    assert funnel.loc[funnel["step"] == "similarity known", "n_dropped"].tolist() == [192]
 
 
-def test_without_a_table_a_geometry_is_simulated_and_gaps_of_one_are_counted(given, tmp_path):
+def test_without_a_table_a_geometry_is_simulated_for_every_number_of_axons(tmp_path):
     code, output = asked("--axons", 6, "--axons", 12, "--targets", 15, "--effect", -1, "--tables", 20, "--out", tmp_path / "it")
     assert code == 0, output
     design = json.loads((tmp_path / "it" / "design.json").read_text(encoding="utf-8"))
     assert (design["n_axons"], design["n_pairs"], design["synapses_per_axon"]) == (12, 180, pytest.approx(10))
     power = pd.read_csv(tmp_path / "it" / "power.csv")
     assert set(np.sign(power["effect"])) == {0, -1}
-    words = [given["gaps"], "--similarity", "signal_correlation", "--effect", 2, "--out", tmp_path / "gaps", *SMALL]
-    code, output = asked(*words)
-    assert code == 0, output
-    funnel = pd.read_csv(tmp_path / "gaps" / "funnel.csv")
-    assert funnel.loc[funnel["step"] == "similarity known", "n_dropped"].tolist() == [192]
+    assert power.groupby(["estimate", "n_axons"]).size().to_list() == 5 * 2 * [4]
+    assert len(pd.read_csv(tmp_path / "it" / "simulated.csv")) == 20 * 8 * 5
 
 
 WRONG = {
