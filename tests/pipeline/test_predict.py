@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -12,16 +13,26 @@ import torch
 from scipy.special import logit
 from sklearn.metrics import roc_auc_score
 
+from graphtwin.evaluation import pair_baselines
 from graphtwin.execute import threads
 from graphtwin.graph import load, predict_neurons, predict_pairs
 from graphtwin.graph.model import pair_probabilities
 from graphtwin.graph.runs import BOOSTED_MESSAGES, GRAPH_MODEL, MESSAGE_PASSING, WITHOUT_MESSAGES, fit_pair_rivals
 from graphtwin.kinds import RUN, write_kind
 from tests.conftest import ROOT
-from tests.pipeline.planted_source import BLIND_IDS, DIRECTIONS, FUNCTIONAL, LATER, UNKNOWN_ID, N, planted_export, posts
+from tests.pipeline.planted_source import BLIND_IDS, DIRECTIONS, FUNCTIONAL, LATER, UNKNOWN_ID, N, few_trees, planted_export, posts
 from tests.test_training import Payload
 
 pytestmark = pytest.mark.slow
+
+AS_IT_IS = {name: getattr(pair_baselines, name) for name in ("HistGradientBoostingClassifier", "TRIED_TREES")}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def trees() -> Iterator[None]:
+    """Baselines are fitted again from the folder as the run fitted them: of few trees."""
+    with few_trees():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +134,9 @@ def test_a_stack_answers_with_its_weights_of_the_models_in_it(graph, asked, mode
     assert ({MESSAGE_PASSING, BOOSTED_MESSAGES} <= set(weights)) == (model == GRAPH_MODEL)
 
 
-def test_boosting_that_answers_knows_the_planted_rule(graph):
+def test_boosting_that_answers_knows_the_planted_rule(graph, monkeypatch):
+    for name, value in AS_IT_IS.items():
+        monkeypatch.setattr(pair_baselines, name, value)
     near = predict_pairs(answering(graph, "connectivity", "boosting"), every_pair(graph.study))
     connected = (graph.study.pairs.size.toarray() > 0)[graph.study.pairs.pre[:, None] != graph.study.pairs.post[None]]
     assert roc_auc_score(connected, near["probability"]) > 0.8
