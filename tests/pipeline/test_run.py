@@ -161,7 +161,7 @@ def test_a_source_with_a_fault_leaves_no_run_folder_behind(finished, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_killed_half_way_and_resumed_ends_in_the_numbers_of_one_never_stopped(finished, tmp_path, monkeypatch):
+def test_a_run_killed_half_way_and_while_its_work_is_removed_ends_in_the_numbers_of_one_never_stopped(finished, tmp_path, monkeypatch):
     out, do, done = tmp_path / "out", jobs._do, []
 
     def killed_later(job, folder):
@@ -170,40 +170,31 @@ def test_a_run_killed_half_way_and_resumed_ends_in_the_numbers_of_one_never_stop
         do(job, folder)
         done.append(job.key)
 
-    with few_trees():
-        with monkeypatch.context() as patch:
-            patch.setattr(jobs, "_do", killed_later)
-            with pytest.raises(Stopped):
-                graphtwin.run(SMALL, source=str(finished.toml), out=out)
-        assert not is_finished(out)
-        with monkeypatch.context() as patch:
-            patch.setattr(jobs, "_do", lambda job, folder: (done.append(job.key), do(job, folder)))
-            graphtwin.run(SMALL, resume=True, source=str(finished.toml), out=out)
-    assert len(done) == len(set(done))  # nothing was done twice
-    assert is_finished(out)
-    said = [json.loads((folder / "manifest.json").read_text()) for folder in (out, finished.folder)]
-    assert {name for name in said[0].keys() | said[1].keys() if said[0].get(name) != said[1].get(name)} <= NAMES_ITSELF
-    assert "graph.pt" in said[0]
-
-
-def test_a_run_killed_while_its_work_is_removed_is_finished_and_loses_no_weights(finished, tmp_path, monkeypatch):
-    out = tmp_path / "out"
-
     def half_removed(work: Path) -> None:
         next(work.glob("*.pt")).unlink()
         raise Stopped
 
     with few_trees():
         with monkeypatch.context() as patch:
-            patch.setattr(folders.shutil, "rmtree", half_removed)
+            patch.setattr(jobs, "_do", killed_later)
             with pytest.raises(Stopped):
                 graphtwin.run(SMALL, source=str(finished.toml), out=out)
+        assert not is_finished(out)
+        monkeypatch.setattr(jobs, "_do", lambda job, folder: (done.append(job.key), do(job, folder)))
+        with monkeypatch.context() as patch:
+            patch.setattr(folders.shutil, "rmtree", half_removed)
+            with pytest.raises(Stopped):
+                graphtwin.run(SMALL, resume=True, source=str(finished.toml), out=out)
         before = sha256(out / "graph.pt")
         graphtwin.run(SMALL, resume=True, source=str(finished.toml), out=out)
+    assert len(done) == len(set(done))  # nothing was done twice
     assert is_finished(out)
     assert not (out / "work").exists()
     assert sha256(out / "graph.pt") == before
     assert set(graphtwin.graph.load(out).neurons) == set(graphtwin.graph.load(finished.folder).neurons)
+    said = [json.loads((folder / "manifest.json").read_text()) for folder in (out, finished.folder)]
+    assert {name for name in said[0].keys() | said[1].keys() if said[0].get(name) != said[1].get(name)} <= NAMES_ITSELF
+    assert "graph.pt" in said[0]
 
 
 def test_what_workers_read_from_the_folder_is_what_the_run_made(finished, tmp_path, monkeypatch):
