@@ -204,7 +204,7 @@ def test_without_a_rule_surrogates_of_ordinary_tables_find_one_in_5_percent():
     """Hot spots that axons share; a fifth of the pairs is known."""
     n, found = 60, {null.__name__: 0 for null in NULLS}
     for seed in range(n):
-        tissue = neighbourhoods(smooth_tissue(seed, "shared", n_targets=250), 0.2)
+        tissue = neighbourhoods(smooth_tissue(seed, "shared", n_targets=160), 0.2)
         maps = similarity_maps(tissue.outcome, SIMILARITY, tissue.places, seed)
         for null in NULLS:
             found[null.__name__] += null(maps, seed, 59).p_value()[0] <= 0.05
