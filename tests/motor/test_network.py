@@ -11,9 +11,11 @@ import pytest
 import torch
 from numba import njit
 
+from graphtwin.motor.circuit import Circuit
 from graphtwin.motor.model import CircuitNetwork, MotorConfig, Scales, columns_of, stream, windows
 from graphtwin.motor.model.rows import sum_inputs
 from graphtwin.motor.model.single_loop import HELD
+from graphtwin.motor.model.wiring import wiring_of
 from tests.motor.small_circuits import UNITS, circuit
 
 
@@ -221,3 +223,18 @@ def test_output_is_read_from_motor_neurons_alone():
         network.readout += 3.0
     motor = torch.full((1, 1, 1), 0.5, dtype=torch.float64)
     assert float(network.output(motor).detach()) == pytest.approx(2 * 3 * 0.5)
+
+
+@pytest.mark.parametrize(("shuffled", "share"), [(False, 1.0), (True, 0.3)])
+def test_neurons_of_a_large_circuit_are_never_read_from_more_places_than_in_its_own_order(shuffled, share):
+    """Types one after the other, each over the same columns, as in an eye: a row reads what the row before read, one column further."""
+    types, columns, rng = 12, 500, np.random.default_rng(0)
+    links, at, n = rng.permutation(types * types)[:60], np.arange(columns), types * columns
+    name = rng.permutation(n) if shuffled else np.arange(n)
+    pre, post = (name[np.concatenate([kind * columns + at for kind in kinds])] for kinds in (links // types, links % types))
+    nothing, none = np.zeros(0, dtype=np.int64), np.zeros(n, dtype=bool)
+    kinds = ("",) * n, np.ones(n, dtype=np.int64), ~none, none, np.full((n, 3), np.nan)
+    wiring = wiring_of(Circuit(tuple(map(str, range(n))), *kinds, pre, post, np.ones(len(pre)), nothing, nothing, np.zeros(0)))
+    assert sorted(wiring.order) == list(range(n))
+    own, ours = (len(np.unique(row // 64 * n + partner // 16)) for row, partner in ((post, pre), (wiring.place[post], wiring.place[pre])))
+    assert ours <= share * own
