@@ -37,8 +37,9 @@ def begin_active(network: CircuitNetwork, objective: Objective, chosen: Int[np.n
 
 def _expected(network: CircuitNetwork, objective: Objective) -> torch.Tensor:
     """Mean state of neurons that share their constant input, in units of activity."""
-    recorded = objective.trials.recorded
-    seen = torch.from_numpy(np.nanmean(objective.trials.activity, axis=(0, 1)) / network.scales.activity).to(network.bias)
+    told = np.isfinite(objective.trials.activity).any(axis=(0, 1))  # not those that are held out as if nobody had recorded them
+    recorded = objective.trials.recorded[told]
+    seen = torch.from_numpy(np.nanmean(objective.trials.activity[:, :, told], axis=(0, 1)) / network.scales.activity).to(network.bias)
     groups = torch.from_numpy(network.neurons.of[recorded])
     total = torch.zeros_like(network.bias).index_add(0, groups, seen)
     count = torch.zeros_like(network.bias).index_add(0, groups, torch.ones_like(seen))
