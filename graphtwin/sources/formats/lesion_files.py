@@ -51,7 +51,8 @@ def read_lesions(path: str | Path) -> LesionArrays:
             step, such as zeros for as long as the circuit takes to come to rest.
 
     Raises:
-        ValueError: It is no such file, lacks an array, or arrays and names are of different lengths.
+        ValueError: It is no such file, lacks an array, arrays and names are of different lengths, a name comes twice, no lesion is there or
+            one that removes nothing, `removed` is neither true nor false, or no output changes.
     """
     path = Path(path)
     if not path.is_file():
@@ -66,6 +67,7 @@ def read_lesions(path: str | Path) -> LesionArrays:
         raise ValueError(f"{path}: {len(missing)} of {len(ARRAYS)} arrays are missing: {missing}. The file has {sorted(found)}.")
     _require_shapes(found, str(path))
     named = {name: tuple(map(str, found[name])) for name in ("names", "neurons", "outputs")}
+    _require_lesions(found, named, str(path))
     return LesionArrays(
         str(path),
         named["names"],
@@ -97,3 +99,24 @@ def _require_shapes(found: dict[str, np.ndarray], origin: str) -> None:
     gaps = [name for name in wanted if not np.isfinite(found[name].astype(np.float64)).all()]
     if gaps:
         raise ValueError(f"{origin}: {', '.join(gaps)} have values that are missing or infinite. Leave those trials out.")
+
+
+def _require_lesions(found: dict[str, np.ndarray], named: dict[str, tuple[str, ...]], origin: str) -> None:
+    """Raise where a name stands for two things, or what was done says nothing."""
+    for name, given in named.items():
+        twice = sorted({one for one in given if given.count(one) > 1})
+        if twice:
+            raise ValueError(
+                f"{origin}: {name} has {len(twice)} of {len(set(given))} names more than once, first {twice[0]!r}. Give each its own."
+            )
+    removed = found["removed"]
+    if not np.isin(removed, (0, 1)).all():
+        other = np.unique(removed[~np.isin(removed, (0, 1))])[:3].tolist()
+        raise ValueError(f"{origin}: removed has values other than 0 and 1, such as {other}. Mark each neuron that a lesion removed by 1.")
+    if not len(removed):
+        raise ValueError(f"{origin}: holds no lesion. Give the name, the removed neurons and the output of one at least.")
+    nothing = [name for name, gone in zip(named["names"], removed.astype(bool), strict=True) if not gone.any()]
+    if nothing:
+        raise ValueError(f"{origin}: {len(nothing)} of {len(removed)} lesions remove no neuron, first {nothing[0]!r}. Leave them out.")
+    if (found["open_loop"] == found["intact"]).all():
+        raise ValueError(f"{origin}: no output changes after any of {len(removed)} lesions, so that there is nothing to predict.")
