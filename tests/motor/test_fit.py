@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.motor.circuit import Trials
 from graphtwin.motor.fit import FittedCircuit, fit_circuit, held_out_trials
 from graphtwin.motor.model import MotorConfig
@@ -169,6 +170,11 @@ def test_a_saved_circuit_answers_as_before(planted, seen, tmp_path):
     (tmp_path / "other.pt").write_bytes(b"no tensors")
     with pytest.raises(ValueError, match=r"other.pt: holds more than tensors.* Fit the circuit again"):
         FittedCircuit.load(tmp_path / "other.pt")
+    content = read_tensors(tmp_path / "circuit.pt")
+    content["networks"][0]["of another version"] = content["networks"][0].pop("bias")
+    write_tensors(content, tmp_path / "older.pt")
+    with pytest.raises(ValueError, match=r"older.pt: its fits have other numbers than those of this version .*of another version"):
+        FittedCircuit.load(tmp_path / "older.pt")
 
 
 def test_a_removed_neuron_does_nothing_and_an_unknown_one_is_an_error(planted, seen):

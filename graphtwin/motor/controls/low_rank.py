@@ -198,7 +198,7 @@ class FittedLowRank:
         content = read_tensors(path, "Fit the circuit again.")
         if not isinstance(content, dict) or content.keys() != {"rank", *PLAIN}:
             raise ValueError(f"{path}: are no dynamics without a connectome. Name the file that a fit wrote.")
-        return cls(circuit, **of_plain(content, partial(LowRankNetwork, circuit, rank=content["rank"])))
+        return cls(circuit, **of_plain(content, partial(LowRankNetwork, circuit, rank=content["rank"]), path))
 
 
 def rank_of(circuit: Circuit, config: MotorConfig) -> int:

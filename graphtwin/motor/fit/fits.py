@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -91,17 +92,22 @@ def plain(fits: Fits) -> dict[str, Any]:
     }
 
 
-def of_plain(content: dict[str, Any], make: Callable[[MotorConfig, float, Scales], torch.nn.Module]) -> dict[str, Any]:
+def of_plain(content: dict[str, Any], make: Callable[[MotorConfig, float, Scales], torch.nn.Module], path: Path) -> dict[str, Any]:
     """What `plain` made, as arguments of fits by name, but for their circuit.
 
     Args:
         content: Tensors, numbers and words.
         make: Makes a network of settings, seconds a step and units.
+        path: File that they were read from, for errors.
     """
     config, networks = MotorConfig.model_validate_json(content["config"]), []
     for state in content["networks"]:
         network = make(config, content["dt_s"], Scales(**content["scales"]))
-        network.load_state_dict(state)
+        try:
+            network.load_state_dict(state)
+        except RuntimeError as error:
+            told = str(error).splitlines()[-1].strip()
+            raise ValueError(f"{path}: its fits have other numbers than those of this version ({told}). Fit the circuit again.") from error
         networks.append(network.eval())
     return {
         "config": config,

@@ -141,7 +141,7 @@ class FittedCircuit:
             name: value.numpy() if isinstance(value, torch.Tensor) else value for name, value in content["circuit"].items()
         }
         circuit = Circuit(**columns)
-        return cls(circuit, **of_plain(content, partial(CircuitNetwork, circuit)))
+        return cls(circuit, **of_plain(content, partial(CircuitNetwork, circuit), path))
 
 
 def edge_places(circuit: Circuit, edges: Sequence[tuple[str, str]]) -> Int[np.ndarray, " edges"]:

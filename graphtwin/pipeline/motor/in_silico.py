@@ -106,6 +106,12 @@ def _eye(path: Path, circuit: Circuit, rows: Int[np.ndarray, " inputs"]) -> EyeM
                 f"{path}: {column} is no number in {int(text.sum())} of {len(table)} rows, first {table[column].iloc[first]!r} of "
                 f"{names.iloc[first]!r}. Write degrees, or leave the place of a sense empty."
             )
+    far = np.isinf(degrees.to_numpy(np.float64)).any(axis=1)
+    if far.any():
+        raise ValueError(f"{path}: {int(far.sum())} places are infinitely far, first that of {names[far].iloc[0]!r}. Write degrees.")
+    others = [name for name in names if name not in senses]
+    if others:
+        log.warning("%s: %d of %d neurons take no input, first %r: their places are not used.", path, len(others), len(names), others[0])
     found: Float[np.ndarray, "inputs 2"] = degrees.reindex(senses).to_numpy(np.float64)
     lost = int((~np.isfinite(found).all(axis=1)).sum())
     if lost:

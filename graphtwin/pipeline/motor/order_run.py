@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -114,8 +115,12 @@ def run_orders(study: OrderStudy, run: Path) -> None:
 
 def read_job(run: Path, job: OrderJob) -> dict[str, Any] | str:
     """What a job found: by model what is told of each order, or the scores of permuted identities; in words why there is none."""
-    with np.load(run / job.file, allow_pickle=False) as arrays:
-        found = {name: arrays[name] for name in arrays.files}
+    path = run / job.file
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in arrays.files}
+    except (EOFError, OSError, ValueError, BadZipFile) as error:
+        raise ValueError(f"{path}: was cut short or changed ({error}). Remove it and go on with --resume: it is made again.") from error
     if "failed" in found:
         return str(found["failed"])
     if job.name.startswith("permuted"):
