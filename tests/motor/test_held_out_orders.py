@@ -8,7 +8,7 @@ import scipy.stats
 
 from graphtwin.motor.circuit import Orders, homologues
 from graphtwin.motor.controls import MEAN, SHARED_ALONE, plain_orders
-from graphtwin.motor.fit import Condition, pairs_of, predict_orders
+from graphtwin.motor.fit import Condition, Told, pairs_of, predict_orders
 from graphtwin.motor.fit.held_out_orders import FLAT, NOISE
 from graphtwin.motor.model import Inputs, kernels_of
 from graphtwin.motor.scores import conditions_of, draws_of, scores_of
@@ -32,17 +32,17 @@ def told_of(inputs: Inputs, orders: Orders, values: np.ndarray):
 
 def scored(one: Crawling) -> dict[str, tuple[float, float]]:
     inputs, orders = asked(one)
-    told = told_of(inputs, orders, orders.values[None])
-    conditions = conditions_of(orders, orders.values[None])
+    told = told_of(inputs, orders, orders.ranks[None])
+    conditions = conditions_of(orders, orders.ranks[None])
     return {name: tuple(draws_of(each, conditions, orders).mean(axis=(0, 2))) for name, each in told.items()}
 
 
 def test_what_is_told_of_a_neuron_knows_none_of_its_orders_nor_those_of_its_homologue():
     groups = np.r_[0, 0, np.arange(1, 13)]
     inputs, orders = asked(crawling(1, **SMALL), groups)
-    other = orders.values.copy()
+    other = orders.ranks
     other[:, :2] = [[40, 3], [-7, 90]]
-    told = told_of(inputs, orders, np.stack([orders.values, other]))
+    told = told_of(inputs, orders, np.stack([orders.ranks, other]))
     first, second = pairs_of(groups)
     for name in ("circuit", "sequence", SHARED_ALONE):
         for one in told[name]:
@@ -98,7 +98,7 @@ def test_orders_that_the_wiring_knows_nothing_of_are_above_chance_at_the_nominal
         one = crawling(seed, motor=9, premotor=60, partners=8)
         order = np.stack([rng.permutation(9), rng.permutation(9)]).astype(float)
         inputs, orders = asked(Crawling(one.counts, one.among, one.sign, order))
-        values = np.stack([orders.values, *(orders.permuted(rng) for _ in range(39))])
+        values = np.stack([orders.ranks, *(orders.permuted(rng) for _ in range(39))])
         draws = draws_of(told_of(inputs, orders, values)["circuit"], conditions_of(orders, values), orders).mean(axis=0)
         p.append([one_sided_p(draw[0], draw[1:]) for draw in draws])
     for of_metric in np.array(p).T:
@@ -109,10 +109,10 @@ def test_orders_that_the_wiring_knows_nothing_of_are_above_chance_at_the_nominal
 def test_a_score_is_the_rank_correlation_of_what_was_held_out_and_its_interval_holds_it():
     inputs, orders = asked(crawling(0, **SMALL))
     orders.values[0, 3] = np.nan
-    told = told_of(inputs, orders, orders.values[None])["circuit"]
+    told = told_of(inputs, orders, orders.ranks[None])["circuit"]
     scores, there = scores_of(told, orders), np.isfinite(orders.values[0])
     first, second = pairs_of(np.arange(13))
-    y = orders.values[0, there]
+    y = orders.ranks[0, there]
     expected = {
         "spearman": scipy.stats.spearmanr(told[0].order[0], y).statistic,
         "closeness": scipy.stats.spearmanr(told[0].apart[0], np.abs(y[first] - y[second])).statistic,
@@ -126,6 +126,38 @@ def test_a_score_is_the_rank_correlation_of_what_was_held_out_and_its_interval_h
         assert scores["recruitment", metric].estimate == pytest.approx((value + other) / 2)
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda place: place * 1e-9,
+        lambda place: place * 1e300,
+        lambda place: 1.7e9 + 0.01 * place,
+        lambda place: np.exp(3 * place),
+        lambda place: np.where(place == np.nanmax(place), 1e6, place) - 8,
+    ],
+    ids=["small", "huge", "clock", "exponent", "outlier"],
+)
+def test_places_that_have_the_same_ranks_have_the_same_scores_to_the_last_digit(written):
+    inputs, orders = asked(crawling(2, **SMALL))
+    orders.values[:, :2] = 4.0  # neurons of one place
+    orders.values[1, 5] = np.nan
+    other = Orders(orders.neurons, orders.groups, orders.conditions, written(orders.values), "as times")
+    found = []
+    for each in (orders, other):
+        values = np.stack([each.ranks, each.permuted(np.random.default_rng(0))])
+        told, conditions = told_of(inputs, each, values), conditions_of(each, values)
+        found.append(
+            {
+                name: (draws_of(one, conditions, each), scores_of([Told(a.order[:1], a.apart[:1]) for a in one], each))
+                for name, one in told.items()
+            }
+        )
+    for name, (draws, scores) in found[0].items():
+        assert (found[1][name][0] == draws).all()
+        for key, score in scores.items():
+            assert (found[1][name][1][key].replicates == score.replicates).all()
+
+
 def test_homologues_are_told_by_side_and_segment_and_move_together():
     names = ["MN1_a1_l", "MN1_a1_r", "MN1_a2_l", "MN2-Is_A1L", "MN2-Is_A1R", "RP2L", "RP2R", "aCC", "L"]
     assert homologues(names).tolist() == [1, 1, 1, 2, 2, 3, 3, 4, 0]
@@ -135,6 +167,6 @@ def test_homologues_are_told_by_side_and_segment_and_move_together():
     rng = np.random.default_rng(0)
     each = np.array([orders.permuted(rng)[0] for _ in range(50)])
     assert (each[:, 0:6:2] == each[:, 1:6:2]).all()
-    assert {tuple(row) for row in np.sort(each[:, 6:8], axis=1)} == {(4, 5)}
+    assert {tuple(row) for row in np.sort(each[:, 6:8], axis=1)} == {(7, 8)}
     assert np.isnan(each[:, 8]).all()
     assert len({tuple(row[:8]) for row in each}) > 8

@@ -38,6 +38,7 @@ def test_every_motor_neuron_is_predicted_and_the_scores_are_those_of_the_tables(
     scores = pd.read_csv(run / "scores.csv").set_index(["question", "metric", "model"])["estimate"]
     orders, pairs = pd.read_csv(run / "orders.csv"), pd.read_csv(run / "pairs.csv")
     assert orders.groupby("condition").size().to_dict() == {"forward": MOTOR, "backward": MOTOR}
+    assert (orders["order"] == orders.groupby("condition")["written"].rank()).all()
     assert len(pairs) == MOTOR * (MOTOR - 1)
     for condition, part in orders.groupby("condition"):
         found = scipy.stats.spearmanr(part["order"], part["predicted_from_mean"]).statistic

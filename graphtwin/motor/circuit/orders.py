@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy.stats
 
 from graphtwin.motor.circuit.circuit import SHOWN, Circuit
 from graphtwin.motor.circuit.of_source import rows_by_root
@@ -32,7 +33,7 @@ class Orders:
         neurons: Rows in the circuit of the motor neurons that have a place in some order, rising.
         groups: Group of each, numbered from 0: homologues of both sides, or of two segments, are held out together.
         conditions: What the animal does in each order: forward, backward.
-        values: Place of each neuron in each order, low ones fire first; NaN where it has none.
+        values: Place of each neuron in each order, as it was written: low ones fire first; NaN where it has none.
         origin: Name of the file.
     """
 
@@ -42,8 +43,13 @@ class Orders:
     values: Float[np.ndarray, "conditions motor"]
     origin: str
 
+    @property
+    def ranks(self) -> Float[np.ndarray, "conditions motor"]:
+        """Rank of each place among those of its order, 1 fires first, equal ones share the mean of theirs: all that is asked of orders."""
+        return np.asarray(scipy.stats.rankdata(self.values, axis=1, nan_policy="omit"))
+
     def permuted(self, rng: np.random.Generator) -> Float[np.ndarray, "conditions motor"]:
-        """Orders of the same neurons after these have exchanged their identities, in all conditions alike.
+        """Ranks of the same neurons after these have exchanged their identities, in all conditions alike.
 
         Homologues move together, and those alone exchange that are as many and have a place in the same orders.
 
@@ -54,10 +60,11 @@ class Orders:
         alike: dict[tuple[int, bytes], list[int]] = {}
         for group, rows in enumerate(members):
             alike.setdefault((len(rows), np.isfinite(self.values[:, rows]).tobytes()), []).append(group)
-        found = self.values.copy()
+        ranks = self.ranks
+        found = ranks.copy()
         for some in alike.values():
             for to, of in zip(some, rng.permutation(some), strict=True):
-                found[:, members[to]] = self.values[:, members[of]]
+                found[:, members[to]] = ranks[:, members[of]]
         return found
 
 

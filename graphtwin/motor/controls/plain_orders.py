@@ -29,6 +29,7 @@ def plain_orders(inputs: Inputs, conditions: list[Condition], groups: Int[np.nda
         others = groups[rows][:, None] != groups[rows]
         weight = alike[np.ix_(rows, rows)] * others
         y, n = condition.values.T, others.sum(axis=1)[:, None]
+        y = y - y.mean(axis=0)  # squares of large values would lose the digits of what differs
         middle = others @ y / n
         deviation = np.sqrt(np.maximum(others @ np.square(y) / n - np.square(middle), 0))
         total = weight.sum(axis=1)[:, None]

@@ -26,11 +26,11 @@ Scores = dict[tuple[str, str], Resampled]  # by question and metric
 
 
 def conditions_of(orders: Orders, values: Float[np.ndarray, "draws conditions motor"]) -> list[Condition]:
-    """The neurons of each order, and their places in some draws.
+    """The neurons of each order, and their ranks in some draws.
 
     Args:
         orders: The orders that were measured.
-        values: Places of all neurons, measured or permuted; NaN where the measured ones are.
+        values: Ranks of all neurons, measured (`orders.ranks`) or permuted; NaN where the measured ones are.
     """
     there = [np.flatnonzero(np.isfinite(order)) for order in orders.values]
     return [Condition(rows, values[:, place][:, rows]) for place, rows in enumerate(there)]
@@ -53,7 +53,7 @@ def scores_of(told: Sequence[Told], orders: Orders, seed: int = 0) -> Scores:
     counts = _counts(int(orders.groups.max()) + 1, seed)
     each: dict[str, list[np.ndarray]] = {ORDER: [], CLOSENESS: []}
     found, sizes = {}, []
-    for condition, (one, seen) in enumerate(zip(told, conditions_of(orders, orders.values[None]), strict=True)):
+    for condition, (one, seen) in enumerate(zip(told, conditions_of(orders, orders.ranks[None]), strict=True)):
         groups, y = orders.groups[seen.rows], seen.values[0]
         first, second = pairs_of(groups)
         sizes.append(len(np.unique(groups)))

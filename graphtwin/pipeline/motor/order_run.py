@@ -159,11 +159,11 @@ def _found(study: OrderStudy, job: OrderJob) -> dict[str, np.ndarray]:
         told = models_of(study.circuit, orders, np.stack(each))
         return {name: draws_of(one, conditions, orders) for name, one in told.items()}
     if job.name == "measured":
-        return _named(models_of(study.circuit, orders, orders.values[None]))
+        return _named(models_of(study.circuit, orders, orders.ranks[None]))
     keep, parts = job.name.removeprefix(f"{REWIRED}, "), []
     for number in range(job.draws):
         other = rewired(study.circuit, rng_for(seed, job.name, number), keep, tell=number == 0)  # type: ignore[arg-type]
-        parts.append(circuit_of_orders(other, orders, orders.values[None])[CIRCUIT])
+        parts.append(circuit_of_orders(other, orders, orders.ranks[None])[CIRCUIT])
     together = [
         Told(*(np.concatenate([getattr(one, name) for one in each]) for name in ("order", "apart"))) for each in zip(*parts, strict=True)
     ]
@@ -188,7 +188,7 @@ def models_of(circuit: Circuit, orders: Orders, values: np.ndarray) -> dict[str,
     Args:
         circuit: The circuit.
         orders: The orders that were measured.
-        values: Places of the neurons, draws x conditions x neurons.
+        values: Ranks of the neurons, draws x conditions x neurons.
     """
     inputs, conditions = inputs_of(circuit, orders.neurons), conditions_of(orders, values)
     told = circuit_of_orders(circuit, orders, values)

@@ -81,9 +81,9 @@ def _notes(study: OrderStudy, draws: dict[str, np.ndarray]) -> list[str]:
 
 
 def _order_table(told: dict[str, list[Told]], orders: Orders, names: tuple[str, ...]) -> pd.DataFrame:
-    """A row a condition and motor neuron: its place, and that which the circuit, and shared input alone, say of it when it is held out."""
+    """A row a condition and motor neuron: its place among the others, and that which is said of it when it is held out."""
     rows = []
-    for at, condition in enumerate(conditions_of(orders, orders.values[None])):
+    for at, condition in enumerate(conditions_of(orders, orders.ranks[None])):
         y, groups = condition.values[0], orders.groups[condition.rows]
         fits = [y[groups != group] for group in groups]
         mean, deviation = np.array([part.mean() for part in fits]), np.array([part.std() for part in fits])
@@ -91,14 +91,16 @@ def _order_table(told: dict[str, list[Told]], orders: Orders, names: tuple[str, 
         said = {"predicted": told[CIRCUIT][at].order[0], "shared_input": told[SHARED_ALONE][at].order[0]}
         placed = {name: mean + deviation * value for name, value in said.items()}
         away = {f"{name}_from_mean": value for name, value in said.items()}
-        rows.append(pd.DataFrame(columns | {"homologues": groups + 1, "order": y} | placed | away))
+        rows.append(
+            pd.DataFrame(columns | {"homologues": groups + 1, "order": y, "written": orders.values[at, condition.rows]} | placed | away)
+        )
     return pd.concat(rows, ignore_index=True)
 
 
 def _pair_table(told: dict[str, list[Told]], orders: Orders, names: tuple[str, ...]) -> pd.DataFrame:
     """A row a condition and pair of motor neurons: how far apart they fire, and what is said of that when both are held out."""
     rows = []
-    for at, condition in enumerate(conditions_of(orders, orders.values[None])):
+    for at, condition in enumerate(conditions_of(orders, orders.ranks[None])):
         first, second = pairs_of(orders.groups[condition.rows])
         of = np.array(names)[orders.neurons[condition.rows]]
         apart = np.abs(condition.values[0][first] - condition.values[0][second])
