@@ -66,12 +66,16 @@ def test_both_segments_stay_where_their_orders_differ(tmp_path):
     assert circuit_of(load_larva(written(tmp_path, mnorder=order))).motor.sum() == M
 
 
-def test_a_file_with_its_axes_the_other_way_round_is_the_same_circuit(tmp_path):
+def test_a_file_with_its_axes_the_other_way_round_is_the_same_circuit(tmp_path, caplog):
     (tmp_path / "turned").mkdir()
     path = written(tmp_path)
     with h5py.File(path) as file:
         turned = written(tmp_path / "turned", **{name: file[name][()].T for name in ("Jpm", "Jpp", "mnorder")})
-    assert edges(circuit_of(load_larva(path))) == edges(circuit_of(load_larva(turned)))
+    straight = edges(circuit_of(load_larva(path)))
+    assert "turned" not in caplog.text
+    assert edges(circuit_of(load_larva(turned))) == straight
+    assert "Jpm is 6 premotor x 8 motor neurons: it and Jpp are turned, so that rows receive in both" in caplog.text
+    assert "mnorder is 8 motor neurons x 2 orders: it is turned" in caplog.text
 
 
 def test_exc_and_inh_are_signs_and_a_transmitter_has_the_one_that_is_given(tmp_path):

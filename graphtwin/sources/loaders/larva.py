@@ -54,7 +54,8 @@ def load_larva(path: str | Path, transmitters: Mapping[str, int] | None = None) 
 
     Args:
         path: HDF5 file with `Jpm` (motor x premotor), `Jpp` (premotor x premotor, rows receive), the names `p` and `m`, `nt` of each
-            premotor neuron and `mnorder` (forward and backward x motor, 0 unknown). All matrices may be the other way round.
+            premotor neuron and `mnorder` (forward and backward x motor, 0 unknown). Where `Jpm` is premotor x motor, both matrices are
+            turned, and where `mnorder` is motor x 2, that; nothing can tell that `Jpp` alone is turned, whose rows must receive.
         transmitters: What a transmitter in `nt` does: 1 excites, -1 inhibits. The words exc and inh need none; all others have no sign.
 
     Raises:
@@ -104,8 +105,11 @@ def _read(path: Path) -> CrawlingFile:
     n, m = len(premotor), len(motor)
     counts, among, order = (arrays[name].astype(np.float64) for name in ("Jpm", "Jpp", "mnorder"))
     if counts.shape == (n, m) and n != m:  # written with the axes the other way round
+        log.warning("%s: Jpm is %d premotor x %d motor neurons: it and Jpp are turned, so that rows receive in both.", path, n, m)
         counts, among = counts.T, among.T
-    order = order.T if order.shape == (m, len(ORDERS)) else order
+    if order.shape == (m, len(ORDERS)) and m != len(ORDERS):
+        log.warning("%s: mnorder is %d motor neurons x %d orders: it is turned.", path, m, len(ORDERS))
+        order = order.T
     wanted = {"Jpm": (counts, (m, n)), "Jpp": (among, (n, n)), "mnorder": (order, (len(ORDERS), m))}
     wrong = [f"{name} {array.shape} for {shape}" for name, (array, shape) in wanted.items() if array.shape != shape]
     if wrong or len(transmitter) != n:
