@@ -109,6 +109,28 @@ def test_recruitment_is_a_row_a_motor_neuron_and_way_of_crawling_too(tmp_path):
     assert not load_larva(written(tmp_path, mnorder=np.zeros((2, M)))).of("recruitment_order", "function")
 
 
+@pytest.mark.parametrize("unknown", [[0, M // 2], [0], [M // 2]], ids=["both", "first", "second"])
+def test_a_place_that_is_no_number_is_unknown_and_the_second_segment_is_still_a_copy(tmp_path, caplog, unknown):
+    order = np.tile(ORDER, 2).astype(float)
+    order[0, unknown] = np.nan
+    source = load_larva(written(tmp_path, mnorder=order))
+    assert sorted(name for name in source.names if name.startswith("MN")) == MOTOR[: M // 2]
+    rows = [(source.names[row.root_id - 1], row.condition) for row in source.of("recruitment_order")[0].frame.itertuples()]
+    assert (("MN0_a1", "forward") in rows) == (len(unknown) == 1)
+    assert f"{len(unknown)} of 16 places in mnorder are NaN, first of {MOTOR[unknown[0]]}: unknown, as 0 is" in caplog.text
+    assert "the second segment, 4 of 8 motor neurons" in caplog.text
+
+
+@pytest.mark.parametrize("place", [-2, -np.inf, np.inf])
+def test_a_place_that_is_negative_or_infinite_is_refused_by_name(tmp_path, place):
+    order = np.tile(ORDER, 2).astype(float)
+    order[1, 2] = place
+    with pytest.raises(
+        ValueError, match=rf"data.h5: 1 of 16 places in mnorder are infinite or negative, first {place:g} of MN2_a1, backward"
+    ):
+        load_larva(written(tmp_path, mnorder=order))
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [

@@ -35,7 +35,7 @@ class CrawlingFile:
         premotor: Names of premotor neurons.
         motor: Names of motor neurons.
         transmitter: What the file says of each premotor neuron.
-        order: Place of each motor neuron in each order, 0 unknown.
+        order: Place of each motor neuron in each order, 0 unknown; NaN, too, where the file has it.
     """
 
     motor_input: Float[np.ndarray, "motor premotor"]
@@ -54,12 +54,12 @@ def load_larva(path: str | Path, transmitters: Mapping[str, int] | None = None) 
 
     Args:
         path: HDF5 file with `Jpm` (motor x premotor), `Jpp` (premotor x premotor, rows receive), the names `p` and `m`, `nt` of each
-            premotor neuron and `mnorder` (forward and backward x motor, 0 unknown). Where `Jpm` is premotor x motor, both matrices are
+            premotor neuron and `mnorder` (forward and backward x motor, 0 or NaN unknown). Where `Jpm` is premotor x motor, both matrices are
             turned, and where `mnorder` is motor x 2, that; nothing can tell that `Jpp` alone is turned, whose rows must receive.
         transmitters: What a transmitter in `nt` does: 1 excites, -1 inhibits. The words exc and inh need none; all others have no sign.
 
     Raises:
-        ValueError: A dataset is missing, or shapes do not fit the names.
+        ValueError: A dataset is missing, or shapes do not fit the names, or a place is negative or infinite.
     """
     path = Path(path)
     read = _first_segment(_read(path), str(path))
@@ -117,7 +117,23 @@ def _read(path: Path) -> CrawlingFile:
             f"{path}: {n} premotor neurons, {m} motor neurons and {len(transmitter)} transmitters do not fit: {'; '.join(wrong)}. Export "
             "names and matrices of the same neurons."
         )
+    _require_places(order, motor, str(path))
     return CrawlingFile(counts, among, premotor, motor, transmitter, order)
+
+
+def _require_places(order: Float[np.ndarray, "orders motor"], motor: tuple[str, ...], origin: str) -> None:
+    """Raise where a place is infinite or negative; say in the log how many are NaN."""
+    wrong = np.isinf(order) | (order < 0)
+    if wrong.any():
+        which, of = np.argwhere(wrong)[0]
+        raise ValueError(
+            f"{origin}: {int(wrong.sum())} of {order.size} places in mnorder are infinite or negative, first {order[which, of]:g} of "
+            f"{motor[of]}, {ORDERS[which]}. Places are 1, 2, ...; write 0 where a motor neuron was not seen."
+        )
+    unknown = np.isnan(order)
+    if unknown.any():
+        named = motor[np.flatnonzero(unknown.any(axis=0))[0]]
+        log.warning("%s: %d of %d places in mnorder are NaN, first of %s: unknown, as 0 is.", origin, unknown.sum(), order.size, named)
 
 
 def _text(values: np.ndarray) -> tuple[str, ...]:
@@ -126,9 +142,13 @@ def _text(values: np.ndarray) -> tuple[str, ...]:
 
 
 def _first_segment(read: CrawlingFile, origin: str) -> CrawlingFile:
-    """The file without its second segment, where that one's order is a copy of the first's."""
+    """The file without its second segment, where that one's order is a copy of the first's; a NaN of either may be what the other has."""
     half, odd = divmod(len(read.motor), 2)
-    if odd or not half or not np.array_equal(read.order[:, :half], read.order[:, half:]):
+    if odd or not half:
+        return read
+    first, second = read.order[:, :half], read.order[:, half:]
+    both = ~np.isnan(first) & ~np.isnan(second)
+    if not both.any() or (first != second)[both].any():
         return read
     differ = int((read.motor_input[:half] != read.motor_input[half:]).any(axis=1).sum())
     log.warning(
@@ -139,7 +159,12 @@ def _first_segment(read: CrawlingFile, origin: str) -> CrawlingFile:
         differ,
     )
     return CrawlingFile(
-        read.motor_input[:half], read.premotor_input, read.premotor, read.motor[:half], read.transmitter, read.order[:, :half]
+        read.motor_input[:half],
+        read.premotor_input,
+        read.premotor,
+        read.motor[:half],
+        read.transmitter,
+        np.where(np.isnan(first), second, first),
     )
 
 
