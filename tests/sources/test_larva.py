@@ -38,7 +38,9 @@ def written(place: Path, **changed: Any) -> Path:
     }
     with h5py.File(place / "data.h5", "w") as file:
         for name, value in content.items():
-            if value is not None:
+            if value is h5py.Group:
+                file.create_group(name)
+            elif value is not None:
                 file[name] = np.array(value, dtype=h5py.string_dtype()) if isinstance(value, list) else value
     return place / "data.h5"
 
@@ -76,6 +78,16 @@ def test_a_file_with_its_axes_the_other_way_round_is_the_same_circuit(tmp_path, 
     assert edges(circuit_of(load_larva(turned))) == straight
     assert "Jpm is 6 premotor x 8 motor neurons: it and Jpp are turned, so that rows receive in both" in caplog.text
     assert "mnorder is 8 motor neurons x 2 orders: it is turned" in caplog.text
+
+
+def test_words_that_are_no_signs_are_told_with_those_that_are_wanted(tmp_path, caplog):
+    load_larva(written(tmp_path))
+    assert "neither exc nor inh" not in caplog.text
+    load_larva(written(tmp_path, nt=["excit", "inhib", "EXC", "", "inh", "excit"]))
+    assert (
+        "data.h5: nt of 3 of 6 premotor neurons is neither exc nor inh (excit, inhib), and no sign follows. Write exc and inh"
+        in caplog.text
+    )
 
 
 def test_exc_and_inh_are_signs_and_a_transmitter_has_the_one_that_is_given(tmp_path):
@@ -138,6 +150,10 @@ def test_a_place_that_is_negative_or_infinite_is_refused_by_name(tmp_path, place
         ({"m": MOTOR[:-1]}, r"6 premotor neurons, 7 motor neurons and 6 transmitters do not fit: Jpm \(8, 6\) for \(7, 6\)"),
         ({"p": [*PREMOTOR[:-1], MOTOR[0]]}, r"1 of 10 neurons have the name of another, first \['MN0_a1'\]"),
         ({"nt": WORDS[:-1]}, "5 transmitters do not fit"),
+        ({"Jpm": np.full((M, N), b"many")}, r"data.h5: Jpm is of \|S4, first .*b'many'.*, and not of numbers. Write \(8, 6\) numbers"),
+        ({"mnorder": np.zeros((2, M), [("a", float), ("b", float)])}, r"data.h5: mnorder is of .*, and not of numbers"),
+        ({"p": np.array([b"A\xe9%d" % number for number in range(N)])}, r"data.h5: p has b'A\\xe90', which is no text in UTF-8"),
+        ({"Jpm": h5py.Group}, r"data.h5: \['Jpm'\] are groups and no datasets"),
     ],
 )
 def test_a_file_that_is_no_crawling_circuit_is_refused(tmp_path, changed, words):

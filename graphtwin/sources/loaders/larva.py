@@ -19,6 +19,7 @@ DATASETS = ("Jpm", "Jpp", "p", "m", "nt", "mnorder")
 SIGNS = {"exc": 1, "inh": -1}  # words of the published file, which states what a premotor neuron does and not what it releases
 ORDERS = ("forward", "backward")  # rows of mnorder
 M = 1  # one materialization
+SHOWN = 8  # words that a note shows
 WHAT = "place in the order in which motor neurons of a segment are recruited, by crawling; a motor neuron without one was not seen"
 CREDITS = {"connectome": "Zarin et al. 2019, doi:10.7554/eLife.51781; a file of the user's own, in the layout of its model"}
 
@@ -54,7 +55,7 @@ def load_larva(path: str | Path, transmitters: Mapping[str, int] | None = None) 
 
     Args:
         path: HDF5 file with `Jpm` (motor x premotor), `Jpp` (premotor x premotor, rows receive), the names `p` and `m`, `nt` of each
-            premotor neuron and `mnorder` (forward and backward x motor, 0 or NaN unknown). Where `Jpm` is premotor x motor, both matrices are
+            premotor neuron and `mnorder` (forward and backward x motor, 0 or NaN unknown). Where `Jpm` is premotor x motor, both are
             turned, and where `mnorder` is motor x 2, that; nothing can tell that `Jpp` alone is turned, whose rows must receive.
         transmitters: What a transmitter in `nt` does: 1 excites, -1 inhibits. The words exc and inh need none; all others have no sign.
 
@@ -98,12 +99,17 @@ def _read(path: Path) -> CrawlingFile:
                     f"{path}: {len(missing)} of {len(DATASETS)} datasets are missing: {missing}. The file has {sorted(file)}; the layout "
                     "of the crawling circuit is described in data/README.md."
                 )
+            groups = [name for name in DATASETS if not isinstance(file[name], h5py.Dataset)]
+            if groups:
+                raise ValueError(
+                    f"{path}: {groups} are groups and no datasets. Write the matrix, or the names, themselves under this name."
+                )
             arrays = {name: np.asarray(file[name][()]) for name in DATASETS}
     except OSError as error:
         raise ValueError(f"{path}: no HDF5 file, or one that was cut short ({error}). Export it again.") from error
-    premotor, motor, transmitter = (_text(arrays[name]) for name in ("p", "m", "nt"))
+    premotor, motor, transmitter = (_text(arrays[name], name, path) for name in ("p", "m", "nt"))
     n, m = len(premotor), len(motor)
-    counts, among, order = (arrays[name].astype(np.float64) for name in ("Jpm", "Jpp", "mnorder"))
+    counts, among, order = (_numbers(arrays[name], name, path) for name in ("Jpm", "Jpp", "mnorder"))
     if counts.shape == (n, m) and n != m:  # written with the axes the other way round
         log.warning("%s: Jpm is %d premotor x %d motor neurons: it and Jpp are turned, so that rows receive in both.", path, n, m)
         counts, among = counts.T, among.T
@@ -136,9 +142,24 @@ def _require_places(order: Float[np.ndarray, "orders motor"], motor: tuple[str, 
         log.warning("%s: %d of %d places in mnorder are NaN, first of %s: unknown, as 0 is.", origin, unknown.sum(), order.size, named)
 
 
-def _text(values: np.ndarray) -> tuple[str, ...]:
-    """Names as text."""
-    return tuple(value.decode("utf-8") if isinstance(value, bytes) else str(value) for value in values.ravel())
+def _text(values: np.ndarray, name: str, path: Path) -> tuple[str, ...]:
+    """Words of a dataset as text."""
+    try:
+        return tuple(value.decode("utf-8") if isinstance(value, bytes) else str(value) for value in values.ravel())
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path}: {name} has {error.object!r}, which is no text in UTF-8. Write its {values.size} words in UTF-8."
+        ) from error
+
+
+def _numbers(values: np.ndarray, name: str, path: Path) -> Float[np.ndarray, "*shape"]:
+    """Numbers of a dataset."""
+    try:
+        return np.asarray(values.astype(np.float64))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path}: {name} is of {values.dtype}, first {values.ravel()[0]!r}, and not of numbers. Write {values.shape} numbers."
+        ) from error
 
 
 def _first_segment(read: CrawlingFile, origin: str) -> CrawlingFile:
@@ -182,7 +203,19 @@ def _cells(read: CrawlingFile, ids: np.ndarray, transmitters: Mapping[str, int],
             "motor": np.arange(len(ids)) >= n,
         }
     )
-    return with_signs(frame, {name: sign for name, sign in SIGNS.items() if name in met} | dict(transmitters), origin)
+    signed = with_signs(frame, {name: sign for name, sign in SIGNS.items() if name in met} | dict(transmitters), origin)
+    other = [name for name, sign in zip(read.transmitter, signed["sign"], strict=False) if name.strip() and not sign]
+    if other:
+        words = ", ".join(sorted(set(other))[:SHOWN])
+        log.warning(
+            "%s: nt of %d of %d premotor neurons is neither exc nor inh (%s), and no sign follows. Write exc and inh, or state what a "
+            "transmitter does: load_larva(file, transmitters={'ach': 1}).",
+            origin,
+            len(other),
+            n,
+            words,
+        )
+    return signed
 
 
 def _synapses(read: CrawlingFile, ids: np.ndarray) -> pd.DataFrame:
