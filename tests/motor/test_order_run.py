@@ -61,7 +61,7 @@ def test_the_page_shows_orders_and_pairs_and_not_trials(run):
     page = (run / "report.html").read_text()
     for words in ('id="orders"', 'id="pairs"', "Recruitment of motor neurons that no fit has seen", "rank correlation of closeness"):
         assert words in page
-    for words in ('id="rasters"', "What data told", "as fitted"):
+    for words in ('id="rasters"', "What data told", "as fitted", "; the others are"):
         assert words not in page
     assert command_line.command("report", run)[0] == 0
     assert (run / "report.html").read_text() == page

@@ -61,7 +61,8 @@ def draw_circuit(run: RunFolder, fitted: bool = True) -> Block:
     how, others = ("as fitted", "as the fit found them") if fitted else ("by their number of synapses", "drawn as if they excite")
     sentence = (
         f"{len(strongest)} of {len(edges):,} chemical edges are drawn, the strongest {how}: {excites} excite, "
-        f"{len(strongest) - excites} inhibit. The source tells the sign of {told:,} edges; the others are {others}."
+        f"{len(strongest) - excites} inhibit. The source tells the sign of {told:,} edges"
+        + (f"; the others are {others}." if told < len(edges) else ".")
     )
     caption = (
         f"Senses left, motor neurons right, {len(shown):,} of {len(neurons):,} neurons. Wider lines are stronger. Gap junctions are not "
