@@ -8,6 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from graphtwin.config import overridden
+from graphtwin.pipeline.motor.motor_job import study_of
+from graphtwin.pipeline.motor.settings import MotorRunConfig
 from tests.motor import command_line
 from tests.motor.crawling_circuit import crawling, write_larva
 from tests.motor.order_source import order_table, planted, write_source
@@ -62,3 +65,13 @@ def test_a_larva_whose_neurons_have_no_place_is_refused(tmp_path):
     assert code == 2
     assert "neither trials nor responses to stimulation" in said
     assert "recruitment_order" in said
+
+
+def test_settings_of_dynamics_are_told_to_have_no_effect_on_orders(tmp_path, caplog):
+    config = overridden(MotorRunConfig, {}, ["folds=3", "permutations=19", "seed=4", "model.fit.epochs=5"], "test")
+    study_of(write_source(tmp_path / "source", GOOD), config)
+    said = "orders of recruitment are asked, without dynamics; settings without effect: folds, model.fit.epochs."
+    assert caplog.text.count(said) == 1
+    caplog.clear()
+    study_of(tmp_path / "source" / "source.toml", MotorRunConfig())
+    assert "without effect" not in caplog.text

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphtwin import sources
 from graphtwin.begun import require_same_inputs
-from graphtwin.config import overridden
+from graphtwin.config import changed_settings, overridden
 from graphtwin.extras import require_packages
 from graphtwin.folders import clear_finished, written
 from graphtwin.kinds import MOTOR, is_finished
@@ -84,6 +84,7 @@ def study_of(source: str | Path, config: MotorRunConfig) -> tuple[MotorStudy | O
     has_responses = bool(tables.of(RESPONSES, f"{RESPONSES}{OF_ANOTHER}"))
     orders = orders_of(tables, circuit) if trials is None and not has_responses else None
     if orders is not None:
+        _tell_without_effect(config, tables.name)
         return OrderStudy(circuit, orders, config), tables.provenance
     if unread := tables.of(RECRUITMENT):
         files, more = ", ".join(table.origin for table in unread), "responses to stimulation" if trials is None else "trials"
@@ -100,6 +101,15 @@ def study_of(source: str | Path, config: MotorRunConfig) -> tuple[MotorStudy | O
     # An error before anything is fitted where a step is too long.
     CircuitNetwork(circuit, config.model, study.trials.dt_s, Scales(1.0, (), ()))
     return study, tables.provenance
+
+
+def _tell_without_effect(config: MotorRunConfig, source: str) -> None:
+    """Say in the log which settings were changed that do nothing where orders are asked, for which no dynamics are fitted."""
+    of_dynamics = {"held_out", "folds", "control_fits", "model", "response"}
+    changed = changed_settings(*(one.model_dump(mode="json", include=of_dynamics) for one in (MotorRunConfig(), config)))
+    if changed:
+        names = ", ".join(one.split()[0] for one in changed)
+        log.warning("source %s: orders of recruitment are asked, without dynamics; settings without effect: %s.", source, names)
 
 
 def _ask_orders(study: OrderStudy, inputs: dict[str, str], folder: Path) -> None:
