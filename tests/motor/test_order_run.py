@@ -14,6 +14,7 @@ import scipy.stats
 
 from graphtwin.folders import WORK, changed_files
 from graphtwin.pipeline.motor import fit_motor
+from graphtwin.report.pages import motor_page
 from tests.motor import command_line
 from tests.motor.crawling_circuit import crawling, write_larva
 from tests.motor.order_source import MOTOR, order_table, planted, write_source
@@ -124,6 +125,21 @@ def test_one_condition_is_noted_and_without_rewired_circuits_nothing_is_shown(tm
     source = write_source(tmp_path / "one", table[table["crawl"] == "forward"])
     folder = fit_motor(source, tmp_path / "run", ["permutations=60", "replicates=0"])
     said = json.loads((folder / "notes.json").read_text())
+    assert "No circuit was rewired: replicates = 0." in said["notes"]
+    assert "permuted identities" in set(pd.read_csv(folder / "scores.csv")["model"])
     assert len(said["found"]) == 1
     assert "not shown: above chance, but no circuit was rewired" in said["found"][0]
     assert any(note.startswith("One condition (forward)") for note in said["notes"])
+
+
+@pytest.mark.parametrize("permutations", [0, 5])
+def test_too_few_permutations_test_nothing(tmp_path, permutations):
+    settings = ("--set", f"permutations={permutations}", "--set", "replicates=0", "--workers", 1)
+    code, said = asked("fit", write_source(tmp_path / "source", order_table(planted())), "--out", tmp_path / "run", *settings)
+    assert code == 0, said
+    notes = json.loads((tmp_path / "run" / "notes.json").read_text())
+    untested = f"all conditions: not tested: permutations = {permutations}, and 19 are needed for a p of 0.05."
+    assert notes["found"][0].startswith(f"Order in which motor neurons are recruited that no fit has seen, {untested}")
+    assert f"permutations = {permutations}: a p of 0.05 needs 19, so that no answer can be yes." in notes["notes"]
+    assert motor_page.parted(notes["found"][0])["badge"] == "not tested"
+    assert "of 0 questions" not in (tmp_path / "run" / "report.html").read_text()

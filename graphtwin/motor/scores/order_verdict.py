@@ -6,9 +6,10 @@ import pandas as pd
 
 from graphtwin.motor.controls import SHARED_ALONE
 from graphtwin.motor.scores.differences import CIRCUIT
-from graphtwin.motor.scores.order_scores import CLOSENESS, ORDER, QUESTION
+from graphtwin.motor.scores.order_scores import CLOSENESS, ORDER, PERMUTED, QUESTION
 
 SURE = 0.05  # p up to which a score is above chance
+FEWEST_PERMUTATIONS = 19  # permutations with which p can be as small
 WORDS = {ORDER: "order", CLOSENESS: "closeness of pairs"}
 
 
@@ -17,7 +18,8 @@ def order_verdict(table: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
 
     Yes: by both metrics the circuit is above chance (p of permuted identities up to .05) and surely better than every control without the
     wiring (each 95 % interval above 0), rewired circuits among these. Not shown: it is ahead of each, but not surely by both metrics, or no
-    circuit was rewired. No: it is behind one of them. Shared input alone is anatomy too: a sentence of its own compares with it.
+    circuit was rewired. No: it is behind one of them. Not tested: it is behind none, and permutations are too few for such a p. Shared
+    input alone is anatomy too: a sentence of its own compares with it.
 
     Args:
         table: Scores of all models (`tabulated_orders`).
@@ -38,10 +40,12 @@ def _sentence(question: str, table: pd.DataFrame, differences: pd.DataFrame) -> 
     numbers = "; ".join(_numbers(metric, own.loc[metric], table) for metric in WORDS)
     beyond = _beyond(differences[differences["control"] == SHARED_ALONE].set_index("metric"))
     behind, unsure = unwired[unwired["difference"] <= 0], unwired[~(unwired["low"] > 0)]
-    chance = own["p"] <= SURE
+    chance, permuted = own["p"] <= SURE, int(table.loc[table["model"] == PERMUTED, "n"].max() if own["p"].notna().any() else 0)
     if len(behind):
         worst = behind.loc[behind["difference"].idxmin()]
         found = f"no, {worst['control']!r} does as well by {WORDS[worst['metric']]} ({_interval(worst)})"
+    elif permuted < FEWEST_PERMUTATIONS:
+        found = f"not tested: permutations = {permuted}, and {FEWEST_PERMUTATIONS} are needed for a p of {SURE}"
     elif not chance.all():
         which = " and ".join(f"{WORDS[metric]} p {own.loc[metric, 'p']:.3f}" for metric in WORDS if not chance[metric])
         found = f"not shown: not surely above permuted identities ({which})"

@@ -13,7 +13,16 @@ from graphtwin.motor import Orders
 from graphtwin.motor.controls import MEAN, SHARED_ALONE
 from graphtwin.motor.fit import Told, pairs_of
 from graphtwin.motor.model import COUNTS
-from graphtwin.motor.scores import CIRCUIT, conditions_of, order_differences, order_verdict, scores_of, tabulated_orders
+from graphtwin.motor.scores import (
+    CIRCUIT,
+    FEWEST_PERMUTATIONS,
+    SURE,
+    conditions_of,
+    order_differences,
+    order_verdict,
+    scores_of,
+    tabulated_orders,
+)
 from graphtwin.pipeline.motor.fits import REWIRED, left_out
 from graphtwin.pipeline.motor.order_run import DRAWS, OrderStudy, order_jobs, read_job
 from graphtwin.pipeline.motor.score_tables import NOTES
@@ -29,7 +38,8 @@ def write_order_scores(run: Path, study: OrderStudy) -> None:
         run: Folder of the run, with what its jobs found.
         study: What is asked.
     """
-    orders, notes, null = study.orders, left_out(study.circuit, study.config), []
+    orders, null = study.orders, []
+    notes = left_out(study.circuit, study.config) if study.config.replicates else ["No circuit was rewired: replicates = 0."]
     told: dict[str, list[Told]] = {}
     for job in order_jobs(study):
         found = read_job(run, job)
@@ -49,11 +59,11 @@ def write_order_scores(run: Path, study: OrderStudy) -> None:
     for name in TABLES:
         write_parquet(frames[name], run / f"{name}.parquet")
         write_table(frames[name], run / f"{name}.csv")
-    notes += _notes(study, draws)
+    notes += _notes(study)
     write_json({"found": order_verdict(table, differences), "notes": notes, "lesions": None}, run / NOTES)
 
 
-def _notes(study: OrderStudy, draws: dict[str, np.ndarray]) -> list[str]:
+def _notes(study: OrderStudy) -> list[str]:
     """What a reader should know of the orders."""
     orders, found = study.orders, []
     groups = len(np.unique(orders.groups))
@@ -75,8 +85,9 @@ def _notes(study: OrderStudy, draws: dict[str, np.ndarray]) -> list[str]:
         found.append(f"{unsigned} of {len(study.circuit.pre)} edges have no sign, and count as those that excite.")
     if study.config.replicates:
         found.append(f"Each rewired control is the mean of {max(DRAWS, study.config.replicates)} circuits.")
-    if not draws:
-        found.append("No identities were permuted (permutations = 0): there is no p.")
+    n = study.config.permutations
+    if n < FEWEST_PERMUTATIONS:
+        found.append(f"permutations = {n}: a p of {SURE} needs {FEWEST_PERMUTATIONS}, so that no answer can be yes.")
     return [*found, "No ceiling: nothing says how alike the orders of two animals are."]
 
 

@@ -23,7 +23,12 @@ QUESTIONS = {
     "lesion": "lesions",
 }
 # How a verdict begins behind the question, the class of its badge, and the badge.
-ANSWERS = (("yes, ", "adds", "wiring predicts"), ("no, ", "harms", "no"), ("not shown: ", "unclear", "not shown"))
+ANSWERS = (
+    ("yes, ", "adds", "wiring predicts"),
+    ("no, ", "harms", "no"),
+    ("not shown: ", "unclear", "not shown"),
+    ("not tested: ", "untested", "not tested"),
+)
 METRICS = {
     "auc": "AUC",
     "spearman": "rank correlation",
@@ -65,7 +70,7 @@ def write_motor(folder: Path) -> Path:
     rendered = page(TEMPLATE).render(
         name=run.path.resolve().name,
         headline=headline(found),
-        found=[_parted(sentence) for sentence in found],
+        found=[parted(sentence) for sentence in found],
         notes=said.get("notes", []),
         is_of_orders=is_of_orders,
         columns=columns,
@@ -84,10 +89,10 @@ def write_motor(folder: Path) -> Path:
 
 def headline(found: list[str]) -> str:
     """One sentence over all verdicts: on how many of the questions the wiring predicts better than every control."""
-    kinds = [_parted(sentence)["kind"] for sentence in found]
+    kinds = [parted(sentence)["kind"] for sentence in found]
     yes, untested = kinds.count("adds"), kinds.count("untested")
     if len(found) == untested:
-        return "Nothing was held out that could be compared with a control."
+        return "No question could be tested."
     rest = f"; {untested} could not be tested." if untested else "."
     return f"On {yes} of {len(found) - untested} questions the wiring predicts better than every control{rest}"
 
@@ -105,7 +110,7 @@ def _figures(run: RunFolder) -> list[Block]:
     return [*drawn, motor_figures.draw_recruitment(run), motor_figures.draw_lesions(run)]
 
 
-def _parted(sentence: str) -> dict[str, str]:
+def parted(sentence: str) -> dict[str, str]:
     """A verdict in its parts: what was asked, the answer as a class and a badge, and why."""
     asked, _, rest = sentence.partition(": ")
     for begins, kind, badge in ANSWERS:
