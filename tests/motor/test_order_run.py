@@ -13,6 +13,7 @@ import pytest
 import scipy.stats
 
 from graphtwin.folders import WORK, changed_files
+from graphtwin.motor.scores import order_verdict
 from graphtwin.pipeline.motor import fit_motor
 from graphtwin.report.pages import motor_page
 from tests.motor import command_line
@@ -143,3 +144,14 @@ def test_too_few_permutations_test_nothing(tmp_path, permutations):
     assert f"permutations = {permutations}: a p of 0.05 needs 19, so that no answer can be yes." in notes["notes"]
     assert motor_page.parted(notes["found"][0])["badge"] == "not tested"
     assert "of 0 questions" not in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_a_condition_keeps_its_name_in_the_verdict_and_is_no_model(run):
+    names = {"recruitment, forward": "recruitment, fwd: fast", "recruitment, backward": "recruitment, permuted identities"}
+    tables = [pd.read_csv(run / name) for name in ("scores.csv", "differences.csv")]
+    found = order_verdict(*(table.assign(question=table["question"].replace(names)) for table in tables))
+    before = json.loads((run / "notes.json").read_text())["found"]
+    asked_of = [motor_page.parted(sentence)["asked"].rpartition("seen, ")[2] for sentence in found]
+    assert asked_of == ["all conditions", "'fwd: fast'", "'permuted identities'"]
+    for part in ("kind", "why"):
+        assert [motor_page.parted(sentence)[part] for sentence in found] == [motor_page.parted(sentence)[part] for sentence in before]

@@ -34,7 +34,7 @@ def order_verdict(table: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
 def _sentence(question: str, table: pd.DataFrame, differences: pd.DataFrame) -> str:
     """The finding of one question."""
     said = "Order in which motor neurons are recruited that no fit has seen"
-    said += f", {question.removeprefix(f'{QUESTION}, ')}".replace(": ", " ") if question != QUESTION else ", all conditions"
+    said += f", {question.removeprefix(f'{QUESTION}, ')!r}" if question != QUESTION else ", all conditions"
     own = table[table["model"] == CIRCUIT].set_index("metric")
     unwired = differences[differences["control"] != SHARED_ALONE]
     numbers = "; ".join(_numbers(metric, own.loc[metric], table) for metric in WORDS)

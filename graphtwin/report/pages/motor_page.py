@@ -112,10 +112,11 @@ def _figures(run: RunFolder) -> list[Block]:
 
 def parted(sentence: str) -> dict[str, str]:
     """A verdict in its parts: what was asked, the answer as a class and a badge, and why."""
+    answers = [(sentence.find(f": {begins}"), begins, kind, badge) for begins, kind, badge in ANSWERS]
+    if there := [answer for answer in answers if answer[0] > 0]:
+        at, begins, kind, badge = min(there)  # what was asked may have a colon of its own
+        return {"asked": sentence[:at], "kind": kind, "badge": badge, "why": _capital(sentence[at + 2 + len(begins) :])}
     asked, _, rest = sentence.partition(": ")
-    for begins, kind, badge in ANSWERS:
-        if rest.startswith(begins):
-            return {"asked": asked, "kind": kind, "badge": badge, "why": _capital(rest.removeprefix(begins))}
     return {"asked": asked, "kind": "untested", "badge": "not tested", "why": _capital(rest)}
 
 
