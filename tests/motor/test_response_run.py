@@ -101,7 +101,7 @@ def _at_the_end(truth: Planted) -> np.ndarray:
 def test_lesions_of_output_are_refused_where_there_is_none(run, tmp_path):
     names = np.array(planted().circuit.names)
     arrays = {"names": names[:1], "neurons": names, "removed": np.eye(len(names), dtype=bool)[:1], "outputs": np.array(["force"])}
-    arrays |= {"stimulus": np.zeros((2, 5, len(names))), "intact": np.zeros((2, 5, 1)), "open_loop": np.zeros((1, 2, 5, 1))}
+    arrays |= {"stimulus": np.zeros((2, 5, len(names))), "intact": np.zeros((2, 5, 1)), "open_loop": np.ones((1, 2, 5, 1))}
     np.savez(tmp_path / "lesions.npz", **arrays)
     code, said = asked("score", run, "--lesions", tmp_path / "lesions.npz")
     assert code == 2
