@@ -125,7 +125,8 @@ def draw_permutations(run: RunFolder) -> Block:
 
     rows = -(-len(strips) // 3)
     caption = (
-        "Dots: one model each, trained and scored after the permutation or rewiring named above; line: the model on the real data. "
+        "Dots: one model each, trained and scored after the permutation or rewiring named above; line: the model on the real data, scored "
+        "on the held-out folds of the dots, which may be some of those behind other figures. "
         f"n = {_replicates(strips)} replicates a panel; the least p that n replicates can reach is 1 / (n + 1)."
     )
     svg = draw_svg("permutations", title, (WIDTH, 1.75 * rows), fill)
