@@ -44,6 +44,13 @@ def test_the_spread_of_a_pair_is_the_standard_deviation_of_its_correlations_over
     np.testing.assert_allclose(np.load(tmp_path / "s.npy"), wanted, atol=1e-6)
 
 
+def test_the_spread_about_the_first_member_is_the_distance_of_the_others_from_it(tmp_path, small_tiles):
+    write_all_pairs(correlated(responses(3), about_first=True), tmp_path / "s.npy")
+    first, *others = (pearson(one) for one in responses(3))
+    wanted = np.sqrt(np.mean([np.square(one - first) for one in others], axis=0))
+    np.testing.assert_allclose(np.load(tmp_path / "s.npy"), wanted, atol=1e-6)
+
+
 def test_two_bytes_a_number_are_right_to_half_a_thousandth(tmp_path, small_tiles):
     write_all_pairs(correlated(responses()[0]), tmp_path / "c.npy", "float16")
     found = np.load(tmp_path / "c.npy")

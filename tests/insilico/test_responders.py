@@ -171,6 +171,18 @@ def test_an_ensemble_is_the_mean_of_members_that_agree():
     assert differentiable(both)
 
 
+def test_where_the_first_member_speaks_the_others_say_how_far_it_may_be_off():
+    members = tuple(linear_units(np.stack([gabor(0, 0, turn), gabor(0, 5, 45 + turn)])) for turn in (0, 10, 30))
+    asked = Ensemble(members, first_speaks=True)
+    clips = noise()
+    each = asked.respond_each(clips)
+    np.testing.assert_allclose(asked.respond_clips(clips), each[0])
+    np.testing.assert_allclose(asked.respond(clips[1]), each[0, 1], rtol=1e-5)
+    np.testing.assert_allclose(asked.drive(torch.as_tensor(clips)).numpy(), each[0], rtol=1e-5)
+    np.testing.assert_allclose(asked.spread(each), np.sqrt(((each[1] - each[0]) ** 2 + (each[2] - each[0]) ** 2) / 2))
+    np.testing.assert_allclose(Ensemble(members).spread(each), each.std(0, ddof=1))
+
+
 @pytest.mark.parametrize(
     ("told", "words"),
     [

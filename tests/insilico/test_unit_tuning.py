@@ -96,6 +96,19 @@ def test_a_number_that_fewer_than_two_members_know_has_no_spread():
     assert np.allclose(with_spread(members[0], members)["gosi_spread"], [np.nan, np.nan, np.sqrt(2)], equal_nan=True)
 
 
+def test_the_spread_about_a_member_that_speaks_is_the_distance_of_the_others_from_it():
+    table = pd.DataFrame({"gosi": [1.0, 1.0, np.nan], "orientation_deg": [175.0, 10.0, 10.0]})
+    others = [pd.DataFrame({"gosi": [3.0, np.nan, 1.0], "orientation_deg": [5.0, angle, 10.0]}) for angle in (10.0, 20.0)]
+    found = with_spread(table, others, about_table=True)
+    assert np.allclose(found["gosi_spread"], [2.0, np.nan, np.nan], equal_nan=True)
+    assert np.allclose(found["orientation_deg_spread"], [10.0, np.sqrt(50.0), 0.0])
+    units = oriented([20.0, 60.0]), oriented([20.0, 80.0])
+    spoken = with_members(Ensemble(units, "both", first_speaks=True), lambda each: measure_directions(each, FEW))
+    first, other = (measure_directions(one, FEW)["orientation_deg"] for one in units)
+    assert spoken["orientation_deg"].equals(first)
+    np.testing.assert_allclose(spoken["orientation_deg_spread"], (other - first).abs(), atol=1e-6)
+
+
 def test_an_ensemble_answers_with_its_mean_and_members_that_are_one_do_not_differ():
     one, other = oriented([20.0, 60.0]), oriented([20.0, 80.0])
     found = with_members(Ensemble((one, other), "both"), lambda each: measure_directions(each, FEW))

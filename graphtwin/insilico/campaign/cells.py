@@ -13,7 +13,7 @@ from jaxtyping import Float, Int64
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import threads
 from graphtwin.insilico.campaign.campaign_file import CampaignConfig
-from graphtwin.insilico.responders import Checked, Ensemble
+from graphtwin.insilico.responders import Checked
 from graphtwin.insilico.stimuli import Screen, Stimulus, Windowed, render_batch
 from graphtwin.schema import UNIT_KEY
 
@@ -64,7 +64,7 @@ class Asked:
     @property
     def spreads(self) -> bool:
         """Whether any responder is an ensemble, so that the spread of its members is kept."""
-        return any(isinstance(responder.responder, Ensemble) for responder in self.responders)
+        return any(responder.ensemble is not None for responder in self.responders)
 
     def grey_frames(self, responder: int) -> int:
         """Grey frames before each stimulus; none for single pictures."""
@@ -95,7 +95,7 @@ class Answers:
     Attributes:
         mean: F0, the mean response over the frames that count, in the units of the recording.
         modulation: F1, the amplitude at the temporal frequency of the stimulus; NaN where it has none, or lasts less than a cycle.
-        spread: Standard deviation (n - 1) of the mean over the members of an ensemble; NaN for one responder alone.
+        spread: How far the mean may be off by what the members of an ensemble say (`Ensemble.spread`); NaN for one responder alone.
         binned: For each stimulus, the mean response in each whole bin from the onset on; none where bins are not kept.
     """
 
@@ -128,7 +128,8 @@ def answer(asked: Asked, responder: int, state: int, stimuli: Sequence[int]) -> 
     before = np.full((len(clips), grey, *clips.shape[2:]), screen.grey, dtype=np.float32)
     each = asked.responders[responder].respond_each(np.concatenate([before, clips], 1), state=config.states[state].channels)
     each = each[:, :, grey:] if len(columns) == each.shape[3] else each[:, :, grey:, columns]
-    late = each[0] if len(each) == 1 else each.mean(0)
+    ensemble = asked.responders[responder].ensemble
+    late = each[0] if ensemble is None else each[: len(ensemble.speakers)].mean(0)
     mean, modulation, spread = np.full((3, len(shown), len(columns)), np.nan, dtype=np.float32)
     binned = []
     for at, stimulus in enumerate(shown):
@@ -136,8 +137,8 @@ def answer(asked: Asked, responder: int, state: int, stimuli: Sequence[int]) -> 
         angle = 2 * np.pi * turns * np.arange(n)
         sums = np.stack([np.ones(n), np.cos(angle), np.sin(angle)]) @ late[at, first : first + n].astype(np.float64)
         mean[at] = sums[0] / n
-        if len(each) > 1:
-            spread[at] = each[:, at, first : first + n].mean(1, dtype=np.float64).std(0, ddof=1)
+        if ensemble is not None:
+            spread[at] = ensemble.spread(each[:, at, first : first + n].mean(1, dtype=np.float64))
         if turns:
             modulation[at] = 2 * np.hypot(sums[1], sums[2]) / n
         if config.bin_s is not None:

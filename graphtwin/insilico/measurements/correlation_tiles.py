@@ -46,9 +46,12 @@ class SignalTiles:
 
     Attributes:
         vectors: Responses as unit vectors, which `correlated` makes; of several members their products' spread is told.
+        about_first: Whether that is the root mean square distance of the other members from the first (`Ensemble.first_speaks`), not the
+            standard deviation (n - 1) over all.
     """
 
     vectors: Float[np.ndarray, "members units bins"]
+    about_first: bool = False
 
     @property
     def n(self) -> int:
@@ -56,21 +59,24 @@ class SignalTiles:
         return self.vectors.shape[1]
 
     def __call__(self, rows: slice, columns: slice) -> Float[np.ndarray, "rows columns"]:
-        """Correlations of one member, NaN for units that do not vary; of several their standard deviation (n - 1)."""
+        """Correlations of one member, NaN for units that do not vary; of several their spread."""
         each = [np.clip(one[rows] @ one[columns].T, -1.0, 1.0) for one in self.vectors]
+        if self.about_first:
+            return np.asarray(np.sqrt(np.mean([np.square(one - each[0]) for one in each[1:]], axis=0)))
         return each[0] if len(each) == 1 else np.std(each, axis=0, ddof=1)
 
 
-def correlated(responses: Float[np.ndarray, "*members units bins"]) -> SignalTiles:
+def correlated(responses: Float[np.ndarray, "*members units bins"], about_first: bool = False) -> SignalTiles:
     """Correlations of the responses of units; the responses are changed into unit vectors where they lie, and nothing is copied.
 
     Args:
         responses: Responses of one responder, or of several members whose spread is asked for.
+        about_first: Whether the spread is that of the others about the first; see `SignalTiles`.
     """
     flat = responses.reshape(-1, responses.shape[-1])
     for start in range(0, len(flat), TILE):
         flat[start : start + TILE] = unit_vectors(flat[start : start + TILE])
-    return SignalTiles(flat.reshape(-1, *responses.shape[-2:]))
+    return SignalTiles(flat.reshape(-1, *responses.shape[-2:]), about_first)
 
 
 def write_all_pairs(tiles: Tiles, path: str | Path, precision: Precision = "float32", workers: int = 1, progress: bool = False) -> Path:

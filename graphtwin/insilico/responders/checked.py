@@ -40,6 +40,11 @@ class Checked(Described):
         return (self.responder,)
 
     @property
+    def ensemble(self) -> Ensemble | None:
+        """The responder that is asked, where it is an ensemble; else None."""
+        return self.responder if isinstance(self.responder, Ensemble) else None
+
+    @property
     def device(self) -> torch.device:
         """Device of the responder that is asked."""
         return self.responder.device  # type: ignore[attr-defined]
@@ -66,10 +71,10 @@ class Checked(Described):
         self, clips: Float[np.ndarray, "clips frames height width"], state: State | None = None
     ) -> Float[np.ndarray, "members clips frames units"]:
         """What each member of an ensemble answers to equally long clips; of any other responder its answers alone."""
-        if not isinstance(self.responder, Ensemble):
+        if self.ensemble is None:
             return self.respond_clips(clips, state)[None]
         _require_size(self, clips.shape)
-        answers = self.responder.respond_each(clips, state)
+        answers = self.ensemble.respond_each(clips, state)
         for each in answers:
             require_answers(self, each, *clips.shape[:2])
         return answers

@@ -1,4 +1,4 @@
-"""Several responders that answer for the same units: their mean, and each of them for the spread."""
+"""Several responders that answer for the same units: their mean, or the first of them, and each for the spread."""
 
 from __future__ import annotations
 
@@ -19,15 +19,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """The mean over responders that agree in units, size, frame rate and screen, such as twins of one animal that differ in their seed.
+    """Responders that agree in units, size, frame rate and screen, and answer together.
+
+    Their mean answers, as of twins of one animal that differ in their seed; or the first, as of a circuit, whose first fit is the one that
+    predicts. The others then say how far it may be off.
 
     Attributes:
         members: Responders that are asked.
         name: Name of the ensemble.
+        first_speaks: Whether the first member answers alone, and the spread is the root mean square distance of the others from it; else
+            the mean of all answers, and the spread is their standard deviation (n - 1).
     """
 
     members: tuple[Responder, ...]
     name: str = "ensemble"
+    first_speaks: bool = False
 
     def __post_init__(self) -> None:
         """Refuse members that do not agree."""
@@ -40,6 +46,11 @@ class Ensemble:
                     f"{self.name}: member {at} of {len(self.members)} ({member.name}) differs from the first ({self.members[0].name}) in "
                     f"{'; '.join(differs)}. Members must answer for the same units, on the same screen: leave it out."
                 )
+
+    @property
+    def speakers(self) -> tuple[Responder, ...]:
+        """Members whose mean answers."""
+        return self.members[:1] if self.first_speaks else self.members
 
     @property
     def units(self) -> pd.DataFrame:
@@ -96,14 +107,14 @@ class Ensemble:
     def respond(
         self, video: Float[np.ndarray, "frames height width"], progress: bool = False, state: State | None = None
     ) -> Float[np.ndarray, "frames units"]:
-        """Mean over members; see `Responder.respond`."""
-        return np.asarray(np.mean([member.respond(video, progress, state) for member in self.members], axis=0))
+        """Mean over those that speak; see `Responder.respond`."""
+        return np.asarray(np.mean([member.respond(video, progress, state) for member in self.speakers], axis=0))
 
     def respond_clips(
         self, clips: Float[np.ndarray, "clips frames height width"], state: State | None = None
     ) -> Float[np.ndarray, "clips frames units"]:
-        """Mean over members; see `Responder.respond_clips`."""
-        return np.asarray(self.respond_each(clips, state).mean(0))
+        """Mean over those that speak; see `Responder.respond_clips`."""
+        return np.asarray(np.mean([member.respond_clips(clips, state) for member in self.speakers], axis=0))
 
     def respond_each(
         self, clips: Float[np.ndarray, "clips frames height width"], state: State | None = None
@@ -111,11 +122,21 @@ class Ensemble:
         """What each member answers to equally long clips, in their order."""
         return np.stack([member.respond_clips(clips, state) for member in self.members])
 
+    def spread(self, each: Float[np.ndarray, " members *shape"]) -> Float[np.ndarray, "*shape"]:
+        """How far numbers may be off by what its members say of them, in their unit; see `first_speaks`.
+
+        Args:
+            each: What each member says.
+        """
+        if self.first_speaks:
+            return np.asarray(np.sqrt(np.square(each[1:] - each[0]).mean(0)))
+        return np.asarray(each.std(0, ddof=1))
+
     def drive(
         self, clips: Float[torch.Tensor, "clips frames height width"], state: State | None = None
     ) -> Float[torch.Tensor, "clips frames units"]:
-        """Mean over members; see `DifferentiableResponder.drive`."""
-        members = [require_differentiable(member) for member in self.members]
+        """Mean over those that speak; see `DifferentiableResponder.drive`."""
+        members = [require_differentiable(member) for member in self.speakers]
         total = members[0].drive(clips, state)
         for member in members[1:]:
             total = total + member.drive(clips.to(member.device), state).to(total.device)

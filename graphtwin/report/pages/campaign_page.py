@@ -92,9 +92,10 @@ def sentences(answers: Sequence[StateAnswers], n_stimuli: int, provenance: dict[
         spread = np.concatenate([each.spread.ravel() for each in first if each.spread is not None])
         over = np.concatenate([each.mean.std(0) for each in first])
         found.append(
-            "Several twins answered, and answers are their means: the median spread of an answer over them is "
+            "Several twins answered, and answers are their means; or several fits of a circuit, and answers are those of the first. The "
+            "median spread of an answer over the twins, or of the other fits about the first, is "
             f"{number_text(float(np.median(spread)))}, where answers of the median unit differ by {number_text(float(np.median(over)))} "
-            "between stimuli (standard deviations). A difference that is smaller than the spread is not to be taken to an experiment."
+            "between stimuli (standard deviation). A difference that is smaller than the spread is not to be taken to an experiment."
         )
     return found
 

@@ -50,6 +50,11 @@ class Answering:
     folder: Path = Path()
     calibrated: bool = True
 
+    @property
+    def first_speaks(self) -> bool:
+        """Whether the first of several answers for all, as of the fits of a circuit, not their mean."""
+        return any(getattr(responder, "first_speaks", False) for responder in self.responders)
+
 
 def answering(run: str | Path | Answering, animal: str | None = None, device: Device = "auto") -> Answering:
     """The responders of a finished twin, or of the twins that `graphtwin twin train --seeds` left in a folder.

@@ -79,10 +79,10 @@ def correlate_twin(
 
     Args:
         run: Folder of a twin, or of several that `--seeds` filled, or who answers; of several twins signal correlations are of their mean
-            answers, and noise correlations the mean of theirs.
+            answers, and noise correlations the mean of theirs; of the fits of a circuit those of the first.
         stimulus: Clips that are shown, or a recording that has them, see `stimulus_clips`.
         out: File `X.npy` (units, units), beside which `X.ids.csv` names the units and, by its fingerprints, the twin, and of several twins
-            `X_spread.npy` is the standard deviation of each correlation over them. Or `X.parquet`, a row a unit and neighbour: keys and
+            `X_spread.npy` is the spread of each correlation over them. Or `X.parquet`, a row a unit and neighbour: keys and
             rank of the units that are most alike, `correlation`, of several twins `correlation_spread`.
         animal: Name of the only animal that answers; None correlates the units of all (of noise, of that of the recording).
         device: Device on which torch computes.
@@ -143,7 +143,9 @@ def _signal(asked: Answering, stimulus: Path, state: State | None, progress: boo
     each = _binned_answers(asked, stimulus, state, progress)
     if len(each) == 1:
         return correlated(each[0]), None, each.shape[2]
-    return correlated(each.mean(0)), correlated(each), each.shape[2]
+    first_speaks = asked.first_speaks
+    said = each[0].copy() if first_speaks else each.mean(0)  # a copy, since all become unit vectors where they lie
+    return correlated(said), correlated(each, first_speaks), each.shape[2]
 
 
 def _binned_answers(asked: Answering, stimulus: Path, state: State | None, progress: bool) -> Float[np.ndarray, "twins units bins"]:
