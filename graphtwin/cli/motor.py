@@ -179,7 +179,7 @@ def _predict(
     stimulus: Annotated[Path | None, typer.Option(help="HDF5 file with a stimulus, as a file of trials has it.")] = None,
     force: Force = False,
 ) -> None:
-    """Predict the activity of all neurons and motor output under a stimulus: mean and spread over fits, however long it is."""
+    """Predict the activity of all neurons and motor output under a stimulus, however long it is, and how far that may be off."""
     with words():
         from graphtwin.artifacts import TABLES, require_new
         from graphtwin.extras import require_packages

@@ -16,7 +16,8 @@ def responding(run: str | Path, animal: str | None = None, device: Device = "aut
     """The responders of a folder, as the commands of in silico experiments ask them.
 
     Args:
-        run: Folder of a twin, of several that `--seeds` filled, or of a fitted circuit, all of whose fits answer together.
+        run: Folder of a twin, of several that `--seeds` filled, or of a fitted circuit, whose first fit answers, with the spread of the
+            others about it.
         animal: Name of the only animal of a twin that answers; None takes all.
         device: Device on which torch computes a twin; a circuit runs on the processor.
         places: Of a circuit, a table of where in the visual field its senses lie; see `pipeline.motor.load_responders`.
@@ -34,7 +35,8 @@ def made_and_judged(
 ) -> tuple[Answering, Answering | None]:
     """Who stimuli are made on, and who judges them; None where nobody else is there.
 
-    Of a circuit of several fits, where no other run is named, the first half of the fits makes stimuli, and the rest judges them.
+    Of a circuit of several fits, where no other run is named, stimuli are made on the first, which predicts, and judged by the mean of the
+    others, which are at draws of the prior.
 
     Args:
         run: Folder of a twin, of several, or of a fitted circuit.
@@ -55,9 +57,8 @@ def made_and_judged(
     n = len(load_fitted(run).networks)
     if n < 2:
         return answering_circuit(run, animal, places), None
-    half = -(-n // 2)
-    log.info("%s: stimuli are made on %d of %d fits, and judged on the other %d.", run, half, n, n - half)
-    return answering_circuit(run, animal, places, slice(0, half)), answering_circuit(run, animal, places, slice(half, None))
+    log.info("%s: stimuli are made on the first of %d fits, and judged on the other %d.", run, n, n - 1)
+    return answering_circuit(run, animal, places, slice(0, 1)), answering_circuit(run, animal, places, slice(1, None))
 
 
 def _require_no_places(run: str | Path, places: str | Path | None) -> None:

@@ -37,7 +37,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of three fits under the name that the page has."""
     out = tmp_path_factory.mktemp("work") / "runs" / "loop"
-    few = ["model.fit.epochs=5", "model.fits=3", "control_fits=1", "replicates=0", "model.window=20"]
+    few = ["model.fit.epochs=5", "model.fits=3", "replicates=0", "model.window=20"]
     return fit_motor(source, out, few, seed=0, workers=1)
 
 
@@ -50,7 +50,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def test_tuning_of_a_circuit_has_names_and_the_spread_of_its_fits_and_states_no_interval(run, tmp_path):
+def test_tuning_of_a_circuit_is_that_of_its_first_fit_with_the_spread_of_the_others_and_states_no_interval(run, tmp_path):
     code, said = command("tune", run, "--what", "latency", "--what", "contrast", "--what", "adaptation", "--out", tmp_path / "t.csv",
                          "--page", tmp_path / "t.html")  # fmt: skip
     assert code == 0, said
@@ -145,8 +145,8 @@ def test_a_campaign_of_pulses_is_answered_by_named_units(run, tmp_path):
 def test_stimuli_are_made_on_some_fits_and_judged_on_the_others(run, tmp_path):
     code, said = command("optimise", run, "--units", 3, *FEW, "--out", tmp_path / "set")
     assert code == 0, said
-    assert "stimuli are made on 2 of 3 fits, and judged on the other 1" in said
-    assert "verified on loop, fit 3: above all of 1000 candidates for" in said
+    assert "stimuli are made on the first of 3 fits, and judged on the other 2" in said
+    assert "verified on loop: above all of 1000 candidates for" in said
     about = json.loads((tmp_path / "set" / "set.json").read_text())
     assert about["inputs"] == [f"n{row}" for row in range(8)]
     stimuli = pd.read_csv(tmp_path / "set" / "stimuli.csv")

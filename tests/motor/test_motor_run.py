@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,14 +16,17 @@ import torch
 
 from graphtwin.folders import changed_files
 from graphtwin.motor import FittedCircuit
+from graphtwin.motor.fit import spread_of
+from graphtwin.motor.scores import measured, predicted_by, tabulated
 from graphtwin.pipeline.motor import MotorRunConfig, fit_motor, fits, load_fitted, prediction, write_predicted
+from graphtwin.pipeline.motor.run_folder import read_study
 from graphtwin.sources.formats import StimulusFile, read_trials, write_trials
 from tests.motor import command_line
 from tests.motor.run_source import cells, planted, synapses, write_source
 
 pytestmark = pytest.mark.slow
 
-SMALL = ["model.fit.epochs=3", "model.fits=3", "control_fits=1", "model.window=20"]
+SMALL = ["model.fit.epochs=3", "model.fits=3", "model.window=20"]
 SET = [part for setting in SMALL for part in ("--set", setting)]
 
 
@@ -204,7 +208,7 @@ def test_lesions_made_before_the_trials_are_scored_after_a_rest(run, tmp_path):
     assert (said[0] != said[1]).any()
 
 
-def test_predictions_are_the_means_of_the_fits_in_either_format(run, tmp_path):
+def test_predictions_are_those_of_the_first_fit_in_either_format(run, tmp_path):
     code, said = asked("predict", run, "--stimulate", "n9,n10", "--strength", 2, "--out", tmp_path / "pulse.parquet")
     assert code == 0, said
     table = pd.read_parquet(tmp_path / "pulse.parquet")
@@ -215,9 +219,9 @@ def test_predictions_are_the_means_of_the_fits_in_either_format(run, tmp_path):
     stimulus[0, 25:50] = 2
     answer = fitted.simulate(stimulus, rows)
     one = table.query("name == 'n5'")
-    np.testing.assert_allclose(one["mean"], answer.activity[:, 0, :, 5].mean(axis=0), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(one["spread"], answer.activity[:, 0, :, 5].std(axis=0, ddof=1), rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(table.query("kind == 'output'")["mean"], answer.output[:, 0, :, 0].mean(axis=0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(one["mean"], answer.activity[0, 0, :, 5], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(one["spread"], spread_of(answer.activity[:, 0, :, 5]), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(table.query("kind == 'output'")["mean"], answer.output[0, 0, :, 0], rtol=1e-5, atol=1e-6)
     for name in ("all.h5", "all.csv"):
         code, said = asked("predict", run, "--stimulus", run / "trials.h5", "--out", tmp_path / name)
         assert code == 0, said
@@ -229,6 +233,36 @@ def test_predictions_are_the_means_of_the_fits_in_either_format(run, tmp_path):
     order = long.query("kind == 'neuron'")["trial"].to_numpy().reshape(len(given.names), 40, 24)[:, 0, 0]
     assert order.tolist() != []
     np.testing.assert_allclose(by_csv.sum(), arrays.activity.sum(), rtol=1e-4)
+
+
+def test_a_run_whose_predictions_were_means_over_fits_is_refused_in_words(run, tmp_path):
+    before = tmp_path / "before"
+    shutil.copytree(run, before)
+    settings = (before / "config.toml").read_text()
+    (before / "config.toml").write_text(f"control_fits = 4\n{settings}")
+    for words in (["score"], ["ablate", "--all-neurons"], ["predict", "--stimulate", "n0"]):
+        out = [] if words == ["score"] else ["--out", tmp_path / "out.csv"]
+        code, said = asked(words[0], before, *words[1:], *out)
+        assert code == 2
+        assert "predictions were means over all fits of a model (control_fits = 4). Now the first fit" in said
+    code, said = command_line.command("insilico", "tune", before, "--what", "latency", "--out", tmp_path / "t.csv")
+    assert code == 2
+    assert "predictions were means over all fits" in said
+
+
+def test_controls_have_one_fit_and_the_circuit_is_scored_by_its_first(run):
+    scores = pd.read_csv(run / "scores.csv").set_index(["model", "question", "metric"])["estimate"]
+    study, fitted = read_study(run), load_fitted(run)
+    assert len(fitted.networks) == 3
+    for job in fits.fit_jobs(study)[1:]:
+        model = fits.load_model(run, job, study.circuit)
+        assert model is not None
+        assert len(model.networks) == 1
+    test, first = study.split.test(study.trials), replace(fitted, networks=fitted.networks[:1])
+    units = measured("circuit", predicted_by(first, test), test, study.split, study.circuit, study.config.response)
+    for row in tabulated(units, study.config.seed).itertuples():
+        assert scores["circuit", row.question, row.metric] == pytest.approx(row.estimate, abs=1e-6)
+    np.testing.assert_allclose(pd.read_csv(run / "edges.csv")["weight"], fitted.weights[0], rtol=1e-5)
 
 
 def test_a_stimulus_longer_than_memory_is_read_a_window_at_a_time(run, tmp_path):

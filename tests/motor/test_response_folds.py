@@ -19,7 +19,7 @@ from graphtwin.pipeline.motor.settings import MotorRunConfig
 from tests.motor.response_source import TABLE, planted, responses, write_source
 from tests.motor.run_source import write_source as write_trials_source
 
-SMALL = ["model.fit.epochs=2", "model.fits=1", "control_fits=1", "folds=2", "replicates=0"]
+SMALL = ["model.fit.epochs=2", "model.fits=1", "folds=2", "replicates=0"]
 
 
 def study(folder: Path, table: pd.DataFrame, another: pd.DataFrame | None = None) -> MotorStudy:

@@ -1,7 +1,7 @@
 """Fits of circuits: what strengths do what was recorded, how far fits agree, and what becomes of it when parts are removed."""
 
 from graphtwin.motor.fit.fit import fit_circuit, fit_networks, held_out_trials
-from graphtwin.motor.fit.fits import PLAIN, Fits, Simulated, answers, of_plain, plain
+from graphtwin.motor.fit.fits import PLAIN, Fits, Simulated, answers, of_plain, plain, spread_of
 from graphtwin.motor.fit.fitted import Fitted, FittedCircuit, edge_places, lesioned
 from graphtwin.motor.fit.held_out_orders import Condition, Told, pairs_of, predict_orders
 
@@ -23,4 +23,5 @@ __all__ = [
     "pairs_of",
     "plain",
     "predict_orders",
+    "spread_of",
 ]

@@ -123,7 +123,7 @@ def _warn_of_negative(trials: Trials) -> None:
 
 
 def _begin(network: CircuitNetwork, seed: int, number: int) -> dict[str, torch.Tensor]:
-    """Begin at the fit's own draw of the prior, where what data do not tell stays: spread over fits then says what that is."""
+    """Begin where the fit's prior is centred, at its mean or at a draw: what data do not tell stays there."""
     anchors = network.anchors(seed, number)
     with torch.no_grad():
         for key, anchor in anchors.items():

@@ -1,4 +1,9 @@
-"""What fits of circuits and those of other dynamics have in common: how they answer, and how they are written."""
+"""What fits of circuits and those of other dynamics have in common: how they answer, and how they are written.
+
+One rule holds wherever several fits answer: the first, which is centred on the prior's mean and begins there, says every number; the
+others, each from a draw of the prior, say how far it may be off (`spread_of`). A mean over all would move what data do not tell from what
+the prior expects to what happened to be drawn.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +25,7 @@ PLAIN = ("config", "dt_s", "outputs", "held_out", "histories", "scales", "networ
 
 @dataclass(frozen=True)
 class Simulated:
-    """What every fit answers to a stimulus.
+    """What every fit answers to a stimulus: the first says what is predicted, the others how far that may be off (`spread_of`).
 
     Attributes:
         activity: Activity of the rows asked for; NaN of neurons that were removed.
@@ -62,6 +67,20 @@ class Fits(Protocol):
     @property
     def histories(self) -> tuple[tuple[dict[str, float], ...], ...]:
         """Training and validation loss of every epoch of every fit."""
+
+
+def spread_of(values: Float[np.ndarray, " fits *shape"]) -> Float[np.ndarray, "*shape"]:
+    """How far numbers of the first fit may be off: root mean square distance of the other fits from it; NaN with one fit.
+
+    Where data say nothing, that is the width of the prior: the first fit stays at its mean, every other at its own draw. It is the error
+    of the first fit where draws fitted to the same data are as likely to be true (`CircuitNetwork.anchors`).
+
+    Args:
+        values: What each fit says, in the unit of the spread.
+    """
+    if len(values) < 2:
+        return np.full(values.shape[1:], np.nan, dtype=values.dtype)
+    return np.asarray(np.sqrt(np.square(values[1:] - values[0]).mean(axis=0)))
 
 
 def answers(

@@ -1,4 +1,4 @@
-"""A fitted circuit: several fits of one wiring, which answer together; lesions of it; what of it the data told."""
+"""A fitted circuit: a fit that says what is predicted, others that say how far it may be off; lesions of it; what of it the data told."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 
 from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.motor.circuit import Circuit
-from graphtwin.motor.fit.fits import PLAIN, Simulated, answers, of_plain, plain
+from graphtwin.motor.fit.fits import PLAIN, Simulated, answers, of_plain, plain, spread_of
 from graphtwin.motor.model import CircuitNetwork, MotorConfig
 from graphtwin.shapes import Float, Int
 
@@ -44,7 +44,9 @@ class Fitted(Protocol):
 
 @dataclass(frozen=True)
 class FittedCircuit:
-    """Fits of one circuit to the same trials, each from its own draw of the prior but for the first.
+    """Fits of one circuit to the same trials: the first at the prior's mean, each other from its own draw of the prior.
+
+    The first says every number of what is predicted; the others say how far it may be off (`fits.spread_of`).
 
     Attributes:
         circuit: The circuit.
@@ -99,17 +101,19 @@ class FittedCircuit:
     def identified(self) -> pd.DataFrame:
         """Each parameter's value, its spread over fits, and whether data told it.
 
-        Every fit but the first is drawn to its own draw of the prior: where data say nothing, fits spread as widely as the prior.
+        Every fit but the first is drawn to its own draw of the prior: where data say nothing, these lie as far from the first as the prior
+        is wide.
 
         Returns:
-            Columns parameter, of (edge, neuron, type or output), value (of the first fit, in the prior's unit), spread, prior_width, told
-            (spread below half of the width: one bit); spread NaN and told false with fewer than three fits.
+            Columns parameter, of (edge, neuron, type or output), value (of the first fit, in the prior's unit), spread (of the other fits
+            about it, `spread_of`), prior_width, told (spread below half of the width: one bit); spread NaN and told false with fewer than
+            three fits.
         """
         first = self.networks[0]
         rows = []
         for name, width in first.widths().items():
             values = np.stack([network.get_parameter(name).detach().numpy().ravel() for network in self.networks])
-            spread = values[1:].std(axis=0, ddof=1) if len(values) > 2 else np.full(values.shape[1], np.nan)
+            spread = spread_of(values) if len(values) > 2 else np.full(values.shape[1], np.nan)
             known = {"parameter": name, "of": self._names(name, values.shape[1]), "value": values[0], "spread": spread}
             rows.append(pd.DataFrame(known | {"prior_width": width.numpy().ravel()}))
         table = pd.concat(rows, ignore_index=True)

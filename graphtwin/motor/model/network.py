@@ -165,7 +165,8 @@ class CircuitNetwork(torch.nn.Module):
     def anchors(self, seed: int, fit: int) -> dict[str, torch.Tensor]:
         """Where a fit's priors are centred: the mean for the first, a draw from the prior for any other.
 
-        Where data say nothing, fits then lie as far apart as draws of the prior; where they say much, fits meet.
+        Where data say nothing, a fit stays where its prior is centred: the first at what is expected, others as far from it as draws of the
+        prior are; where they say much, fits meet.
         Source: Pearce et al. 2020, Uncertainty in neural networks: approximately Bayesian ensembling.
         """
         rng = rng_for(seed, "priors of a circuit", fit)

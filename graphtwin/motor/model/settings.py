@@ -75,7 +75,12 @@ class MotorConfig(BaseModel):
     )
     memory: int = Field(150, ge=1, description="Steps of the quasi-Newton method that it learns the curvature from.")
     held_out: float = Field(0.2, gt=0, lt=1, description="Share of the trials that is kept from the fit and stops it.")
-    fits: int = Field(4, ge=1, description="Fits; the first is at the prior's mean, others at draws, and their spread says what data tell.")
+    fits: int = Field(
+        4,
+        ge=1,
+        description="Fits; the first is at the prior's mean and says what is predicted, the others are at draws of the prior and say how "
+        "far that may be off.",
+    )
     priors: PriorConfig = Field(PriorConfig(), description="Priors of strengths, time constants, constant inputs and readouts.")
     fit: FitConfig = Field(
         FitConfig(epochs=400, patience=100, learning_rate=0.05, weight_decay=0.0),

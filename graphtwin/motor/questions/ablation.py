@@ -10,7 +10,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from graphtwin.execute import rng_for
-from graphtwin.motor.fit import Fitted, FittedCircuit
+from graphtwin.motor.fit import Fitted, FittedCircuit, spread_of
 from graphtwin.shapes import Float, Int
 from graphtwin.statistics import resample_units
 
@@ -61,7 +61,7 @@ def changes(
     stimulated: Int[np.ndarray, " stimulated"],
     between: Float[np.ndarray, "steps_before stimulated"] | None = None,
 ) -> Float[np.ndarray, "lesions fits trials steps outputs"]:
-    """Change of motor output after each lesion, at every step.
+    """Change of motor output after each lesion, at every step, in every fit.
 
     Args:
         fitted: The whole circuit.
@@ -104,8 +104,8 @@ def ablate(
 
     Returns:
         A row a lesion and output: columns lesion, output, effect (root mean square of the change, over the SD of the output as it was
-        recorded; mean over fits and trials), low, high (95 % over trials; NaN below five), spread (SD over fits; NaN with one), mean_change
-        (with its sign, in the same unit).
+        recorded; mean over trials), low, high (95 % over trials; NaN below five), spread (how far it may be off, `spread_of`; NaN with one
+        fit), mean_change (with its sign, in the same unit).
     """
     change = changes(fitted, lesions, stimulus, stimulated) / np.array(fitted.networks[0].scales.output)
     size = np.sqrt(np.square(change).mean(axis=3))  # lesions x fits x trials x outputs
@@ -157,9 +157,8 @@ def _effect(
     """A row of a lesion and output."""
     if not size.shape[1]:
         return {"lesion": lesion, "output": output} | dict.fromkeys(("effect", "low", "high", "spread", "mean_change"), np.nan)
-    by_trial = size.mean(axis=0).astype(np.float64)
+    by_trial = size[0].astype(np.float64)
     found = resample_units(np.mean, by_trial, rng_for(seed, "trials after a lesion", lesion, output), REPLICATES)
     low, high = found.interval()
-    spread = float(size.mean(axis=1).std(ddof=1)) if len(size) > 1 else np.nan
-    told = {"lesion": lesion, "output": output, "effect": found.estimate, "low": low, "high": high, "spread": spread}
-    return told | {"mean_change": float(mean.mean())}
+    told = {"lesion": lesion, "output": output, "effect": found.estimate, "low": low, "high": high}
+    return told | {"spread": float(spread_of(size.mean(axis=1))), "mean_change": float(mean[0].mean())}

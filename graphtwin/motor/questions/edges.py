@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from graphtwin.motor.fit import FittedCircuit
+from graphtwin.motor.fit import FittedCircuit, spread_of
 from graphtwin.motor.model import CircuitNetwork, columns_of, stream, windows
 from graphtwin.motor.questions.ablation import ablate, ablate_responses, lesions_of
 from graphtwin.shapes import Float, Int
@@ -39,8 +39,9 @@ def rank_edges(
             power is about the mean of each neuron over trials.
 
     Returns:
-        A row an edge, largest first: columns pre, post, count, weight, gradient_x_weight (means over fits), spread (of that over fits; NaN
-        with one), rank, and of the edges that were removed effect, low, high (of `ablate`, the largest over outputs), NaN of the others.
+        A row an edge, largest first: columns pre, post, count, weight, gradient_x_weight, spread (how far that may be
+            off, `spread_of`; NaN with one fit), rank, and of the edges that were removed effect, low, high (of `ablate`, the largest over
+            outputs), NaN of the others.
     """
     if rows is None and not fitted.outputs:
         raise ValueError("The circuit was fitted without motor output: no edge carries any. Give trials with outputs, and motor neurons.")
@@ -53,9 +54,9 @@ def rank_edges(
         "pre": names[circuit.pre],
         "post": names[circuit.post],
         "count": circuit.count,
-        "weight": fitted.weights.mean(axis=0),
-        "gradient_x_weight": each.mean(axis=0),
-        "spread": each.std(axis=0, ddof=1) if len(each) > 1 else np.nan,
+        "weight": fitted.weights[0],
+        "gradient_x_weight": each[0],
+        "spread": spread_of(each),
     }
     table = pd.DataFrame(columns)
     order = np.argsort(-table["gradient_x_weight"].abs().to_numpy(), kind="stable")

@@ -43,21 +43,21 @@ def recruitment(
         neurons: Names of the neurons asked for; None is all motor neurons.
 
     Returns:
-        A row a trial and neuron: columns trial, neuron, type, onset_s (of the mean over fits; NaN where it is not recruited), low, high
+        A row a trial and neuron: columns trial, neuron, type, onset_s (NaN where it is not recruited), low, high
         (least and greatest of the fits), rank (1 is first; ties share theirs; NaN where it is not recruited).
     """
     circuit = fitted.circuit
     circuit.require_motor()
     rows = np.flatnonzero(circuit.motor) if neurons is None else circuit.rows_of(tuple(neurons), "neurons asked for")
     activity = fitted.simulate(stimulus, stimulated, rows).activity
-    each, together = onsets(activity, fitted.dt_s), onsets(activity.mean(axis=0), fitted.dt_s)
+    each = onsets(activity, fitted.dt_s)
     low, high = np.where(np.isnan(each), np.inf, each).min(axis=0), np.where(np.isnan(each), -np.inf, each).max(axis=0)
     table = pd.DataFrame(
         {
             "trial": np.repeat(np.arange(len(stimulus)), len(rows)),
             "neuron": np.tile(np.array(circuit.names)[rows], len(stimulus)),
             "type": np.tile(np.array(circuit.types)[rows], len(stimulus)),
-            "onset_s": together.ravel(),
+            "onset_s": each[0].ravel(),
             "low": np.where(np.isfinite(low), low, np.nan).ravel(),
             "high": np.where(np.isfinite(high), high, np.nan).ravel(),
         }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from graphtwin.motor.fit import FittedCircuit
+from graphtwin.motor.fit import FittedCircuit, spread_of
 
 
 def stimulate(
@@ -24,8 +24,8 @@ def stimulate(
         end_s: Seconds behind it that count as its response too.
 
     Returns:
-        A row a stimulated neuron and neuron: columns stimulated, neuron, response (mean change over the same time without input, over
-        fits), spread (SD over fits; NaN with one), size (mean magnitude of the change).
+        A row a stimulated neuron and neuron: columns stimulated, neuron, response (mean change over the same time without input),
+        spread (how far that may be off, `spread_of`; NaN with one fit), size (mean magnitude of the change).
     """
     rows = fitted.circuit.rows_of(tuple(neurons), "neurons to stimulate")
     begin, length, end = (round(seconds / fitted.dt_s) for seconds in (begin_s, length_s, end_s))
@@ -36,13 +36,12 @@ def stimulate(
     change = activity[:, :-1] - activity[:, -1:]
     names = np.array(fitted.circuit.names)
     response = change.mean(axis=2)
-    spread = response.std(axis=0, ddof=1) if len(response) > 1 else np.full(response.shape[1:], np.nan)
     return pd.DataFrame(
         {
             "stimulated": np.repeat(names[rows], len(names)),
             "neuron": np.tile(names, len(rows)),
-            "response": response.mean(axis=0).ravel(),
-            "spread": spread.ravel(),
-            "size": np.abs(change).mean(axis=(0, 2)).ravel(),
+            "response": response[0].ravel(),
+            "spread": spread_of(response).ravel(),
+            "size": np.abs(change[0]).mean(axis=1).ravel(),
         }
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from graphtwin.motor.circuit import Trials
-from graphtwin.motor.fit import FittedCircuit
+from graphtwin.motor.fit import FittedCircuit, spread_of
 
 
 def score_activity(fitted: FittedCircuit, trials: Trials) -> pd.DataFrame:
@@ -17,9 +17,9 @@ def score_activity(fitted: FittedCircuit, trials: Trials) -> pd.DataFrame:
         trials: Trials and neurons that the fit has not seen, or that it has, for comparison.
 
     Returns:
-        A row a recorded neuron: columns neuron, type, n (values), r (correlation of the mean over fits with what was recorded, over trials
-        and steps), r2 (share of the variance explained, below 0 where the mean does better), spread (of r over fits). NaN where one
-        was recorded less than three times, or never changed.
+        A row a recorded neuron: columns neuron, type, n (values), r (correlation with what was recorded, over trials and steps), r2 (share
+        of the variance explained, below 0 where the mean does better), spread (how far r may be off, `spread_of`). NaN where one was
+        recorded less than three times, or never changed.
     """
     trials.require_of(fitted.circuit)
     predicted = fitted.simulate(trials.stimulus, trials.stimulated, trials.recorded).activity
@@ -28,13 +28,11 @@ def score_activity(fitted: FittedCircuit, trials: Trials) -> pd.DataFrame:
         seen = trials.activity[:, :, at]
         there = np.isfinite(seen)
         each = predicted[:, there, at]
-        own = [_correlation(one, seen[there]) for one in each]
-        mean = each.mean(axis=0)
+        own = np.array([_correlation(one, seen[there]) for one in each])
         variance = float(seen[there].var()) if there.sum() > 2 else 0.0
-        r2 = 1 - float(np.square(mean - seen[there]).mean()) / variance if variance > 0 else np.nan
-        spread = float(np.std(own, ddof=1)) if len(own) > 1 else np.nan
+        r2 = 1 - float(np.square(each[0] - seen[there]).mean()) / variance if variance > 0 else np.nan
         told = {"neuron": fitted.circuit.names[neuron], "type": fitted.circuit.types[neuron], "n": int(there.sum())}
-        rows.append(told | {"r": _correlation(mean, seen[there]), "r2": r2, "spread": spread})
+        rows.append(told | {"r": own[0], "r2": r2, "spread": float(spread_of(own))})
     return pd.DataFrame(rows)
 
 

@@ -202,7 +202,7 @@ class CircuitResponder:
 def responders_of(
     fits: Fits, senses: Senses, name: str = "circuit", eye: EyeMap | None = None, neurons: tuple[str, ...] = ()
 ) -> tuple[CircuitResponder, ...]:
-    """A responder a fit, of a circuit or of dynamics without one; `insilico.Ensemble` lets them answer together.
+    """A responder a fit, of a circuit or of dynamics without one; `insilico.Ensemble` lets them answer together, the first for all.
 
     Args:
         fits: Fitted circuit, with or without lesions, or any other fits of its neurons.

@@ -31,7 +31,7 @@ class FitJob:
         kind: What it is: the circuit, no connectome, permuted identities, or rewired with what is kept.
         model: Name of the model in tables: its kind, and its number where there are several of the kind.
         replicate: Number of the rewiring or permutation.
-        fits: Number of its fits: those with most start first.
+        fits: Number of its fits: those with most start first. A control has one, which says what it predicts, and no spread.
         fold: Fold whose held-out neurons or trials it does not see; None of a model that sees all, which is not scored.
         folds: Number of folds of the study.
     """
@@ -61,20 +61,18 @@ def fit_jobs(study: MotorStudy) -> list[FitJob]:
     jobs, folds = _fold_jobs(study.circuit, study.config), len(study.splits)
     if folds == 1:
         return jobs
-    fits = min(study.config.model.fits, study.config.control_fits)  # a mean over more predicts better, whatever the wiring
-    each = [replace(jobs[0], fits=fits), *jobs[1:]]
-    return [replace(jobs[0], fold=None, folds=folds), *(replace(job, fold=fold, folds=folds) for job in each for fold in range(folds))]
+    return [replace(jobs[0], fold=None, folds=folds), *(replace(job, fold=fold, folds=folds) for job in jobs for fold in range(folds))]
 
 
 def _fold_jobs(circuit: Circuit, config: MotorRunConfig) -> list[FitJob]:
     """The models of a fold."""
-    n, kinds = config.control_fits, [f"{REWIRED}, {keep}" for keep in kept_of(circuit)] + [PERMUTED]
+    kinds = [f"{REWIRED}, {keep}" for keep in kept_of(circuit)] + [PERMUTED]
     controls = [
-        FitJob(kind, kind if config.replicates == 1 else f"{kind} {replicate + 1}", replicate, n)
+        FitJob(kind, kind if config.replicates == 1 else f"{kind} {replicate + 1}", replicate, 1)
         for kind in kinds
         for replicate in range(config.replicates)
     ]
-    return [FitJob(CIRCUIT, CIRCUIT, 0, config.model.fits), *controls, FitJob(LOW_RANK, LOW_RANK, 0, n)]
+    return [FitJob(CIRCUIT, CIRCUIT, 0, config.model.fits), *controls, FitJob(LOW_RANK, LOW_RANK, 0, 1)]
 
 
 def kept_of(circuit: Circuit) -> list[Keep]:

@@ -16,6 +16,7 @@ from graphtwin.folders import amended, require_as_written
 from graphtwin.kinds import MOTOR, require_kind
 from graphtwin.motor import FittedCircuit
 from graphtwin.motor.controls import halves, static_responses, usual_responses
+from graphtwin.motor.fit import spread_of
 from graphtwin.motor.questions import Lesion, changes, onsets, recruitment
 from graphtwin.motor.scores import CIRCUIT, differences, measured, measured_lesions, predicted_by, tabulated
 from graphtwin.pipeline.motor.fits import Fitted, failure_of, fit_jobs, left_out, load_model
@@ -94,30 +95,29 @@ def write_scores(run: Path, study: MotorStudy, lesions: LesionArrays | None = No
         write_response_scores(run, study, circuit)
         return
     seed, notes = study.config.seed, left_out(study.circuit, study.config)
+    first = replace(circuit, networks=circuit.networks[:1])  # which says what the circuit predicts, as the only fit of a control does
     with threads(1):
         before = _scored_before(run) if lesions is None else {}
-        parts = [*_of_fits(run, study, circuit, lesions, notes), *_without_fits(study, notes), *before.values()]
+        parts = [*_of_fits(run, study, first, lesions, notes), *_without_fits(study, notes), *before.values()]
         units = pd.concat(parts, ignore_index=True)
         ceiling = halves(study.trials, seed)
         if not len(ceiling):
             notes.append("No ceiling: no stimulus was shown twice, so that nothing says how alike two trials are.")
         frames = {"scores": tabulated(units, seed), "differences": differences(units, CIRCUIT, seed), "identified": circuit.identified()}
         frames |= {"recruitment": _recruitment(circuit, study), "neurons": neuron_table(study), "edges": edge_table(circuit)}
-        frames |= {} if lesions is None else {"lesions": _lesion_table(circuit, lesions)}
+        frames |= {} if lesions is None else {"lesions": _lesion_table(first, lesions)}
         _write_predicted(run, circuit, study)
     file = next(iter(before), None) if lesions is None else f"{lesions.origin}, sha256 {sha256(lesions.origin)}"
     write_tables(run, frames, units, ceiling, notes, file)
 
 
-def _of_fits(run: Path, study: MotorStudy, circuit: FittedCircuit, lesions: LesionArrays | None, notes: list[str]) -> list[pd.DataFrame]:
+def _of_fits(run: Path, study: MotorStudy, first: FittedCircuit, lesions: LesionArrays | None, notes: list[str]) -> list[pd.DataFrame]:
     """Units of every fitted model; one that could not be fitted is noted."""
     from tqdm import tqdm
 
     trials, parts = study.split.test(study.trials), []
-    # A mean over more fits predicts better, whatever the wiring: the circuit is scored by as many as its controls have.
-    as_many = replace(circuit, networks=circuit.networks[: study.config.control_fits])
     for job in tqdm(fit_jobs(study), desc="scores", unit="model", delay=2):
-        model = as_many if job.kind == CIRCUIT else load_model(run, job, study.circuit)
+        model = first if job.kind == CIRCUIT else load_model(run, job, study.circuit)
         if model is None:
             notes.append(f"{job.model} was left out: {failure_of(run, job)}")
             continue
@@ -155,14 +155,14 @@ def _without_fits(study: MotorStudy, notes: list[str]) -> list[pd.DataFrame]:
 
 
 def _write_predicted(run: Path, fitted: FittedCircuit, study: MotorStudy) -> None:
-    """What the circuit says of the trials that no fit has seen: mean and spread over fits, under the names of trials and columns."""
+    """What the circuit says of the trials that no fit has seen: and how far it may be off, under the names of trials and columns."""
     trials, circuit = study.split.test(study.trials), study.circuit
     said = fitted.simulate(trials.stimulus, trials.stimulated, trials.recorded)
     named = {"trials": trials.names, "recorded": [circuit.names[row] for row in trials.recorded], "outputs": trials.outputs}
     content = {name: np.array(values, dtype=str) for name, values in named.items()}
     for name, values in (("activity", said.activity), ("output", said.output)):
-        content |= {name: values.mean(axis=0)}
-        content |= {f"{name}_spread": values.std(axis=0, ddof=1)} if len(values) > 1 else {}
+        content |= {name: values[0]}
+        content |= {f"{name}_spread": spread_of(values)} if len(values) > 1 else {}
     write_atomic(run / PREDICTED, partial(_write_arrays, content))
 
 
@@ -205,7 +205,7 @@ def _lesion_table(fitted: FittedCircuit, measured_after: LesionArrays) -> pd.Dat
 
 
 def _changes(fitted: Fitted, measured_after: LesionArrays) -> tuple[np.ndarray, np.ndarray]:
-    """Change of output after each lesion, predicted (mean over fits) and measured: lesions x trials x steps x outputs."""
+    """Change of output after each lesion, predicted by the first fit and measured: lesions x trials x steps x outputs."""
     origin, names = measured_after.origin, measured_after.neurons
     if set(fitted.outputs) != set(measured_after.outputs):
         raise ValueError(f"{origin}: outputs {list(measured_after.outputs)}, but the circuit was fitted with {list(fitted.outputs)}.")
@@ -218,6 +218,6 @@ def _changes(fitted: Fitted, measured_after: LesionArrays) -> tuple[np.ndarray, 
     fitted.circuit.rows_of(tuple({name for part in gone for name in part}), f"neurons that lesions of {origin} removed")
     lesions = [Lesion(name, part) for name, part in zip(measured_after.names, gone, strict=True)]
     rest = None if between is None else between[:, given]
-    predicted = changes(fitted, lesions, measured_after.stimulus[:, :, given], stimulated, rest).mean(axis=1)
+    predicted = changes(fitted, lesions, measured_after.stimulus[:, :, given], stimulated, rest)[:, 0]
     order = [fitted.outputs.index(output) for output in measured_after.outputs]
     return predicted[..., order], measured_after.lesioned - measured_after.intact

@@ -28,9 +28,10 @@ log = logging.getLogger("graphtwin")
 def load_responders(
     run: str | Path, places: str | Path | None = None, inputs: tuple[str, ...] = (), neurons: tuple[str, ...] = ()
 ) -> tuple[CircuitResponder, ...]:
-    """The fits of a finished run's circuit, each a responder; `insilico.Ensemble` lets them answer together.
+    """The fits of a finished run's circuit, each a responder: the first, which predicts, and those that say how far it may be off.
 
-    What goes in at rest, and how strong inputs are, is told by the trials that fits have seen.
+    `insilico.Ensemble` with `first_speaks` lets them answer so. What goes in at rest, and how strong inputs are, is told by the trials that
+    fits have seen.
 
     Args:
         run: Folder that `graphtwin motor fit` wrote.
@@ -49,13 +50,13 @@ def load_responders(
 
 
 def answering_circuit(run: str | Path, animal: str | None = None, places: str | Path | None = None, some: slice = slice(None)) -> Answering:
-    """Who answers for a run's circuit: its fits together, under the name of its folder.
+    """Who answers for a run's circuit, under the name of its folder: the first of its fits, with the spread of the others about it.
 
     Args:
         run: Folder that `graphtwin motor fit` wrote.
         animal: The name of its folder, or None.
         places: Where in the visual field senses lie; see `load_responders`.
-        some: Which of the fits answer.
+        some: Which of the fits answer. Where the first is not among them their mean does, since all are alike: at draws of the prior.
     """
     run = Path(run)
     every, name = load_responders(run, places), run.resolve().name
@@ -66,7 +67,7 @@ def answering_circuit(run: str | Path, animal: str | None = None, places: str | 
     fits = every[some]
     if not fits:
         raise ValueError(f"{run}: none of its {len(every)} fits is left to answer. Fit it with more (--set model.fits=4).")
-    responder: Responder = Ensemble(fits, name) if len(fits) > 1 else fits[0]
+    responder: Responder = Ensemble(fits, name, first_speaks=fits[0] is every[0]) if len(fits) > 1 else fits[0]
     if places is not None:
         _say_field(responder, len(every[0].senses.rows))
     stamps = {CIRCUIT: "+".join(fit_fingerprint(fit.circuit, fit.network) for fit in fits)}

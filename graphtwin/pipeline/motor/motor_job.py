@@ -105,7 +105,7 @@ def study_of(source: str | Path, config: MotorRunConfig) -> tuple[MotorStudy | O
 
 def _tell_without_effect(config: MotorRunConfig, source: str) -> None:
     """Say in the log which settings were changed that do nothing where orders are asked, for which no dynamics are fitted."""
-    of_dynamics = {"held_out", "folds", "control_fits", "model", "response"}
+    of_dynamics = {"held_out", "folds", "model", "response"}
     changed = changed_settings(*(one.model_dump(mode="json", include=of_dynamics) for one in (MotorRunConfig(), config)))
     if changed:
         names = ", ".join(one.split()[0] for one in changed)

@@ -25,7 +25,7 @@ from graphtwin.motor.model import COUNTS, inputs_of, kernels_of, number_kernels
 from graphtwin.motor.scores import CIRCUIT, conditions_of, draws_of
 from graphtwin.pipeline.motor.fits import REWIRED, kept_of
 from graphtwin.pipeline.motor.run_folder import CIRCUIT as CIRCUIT_FILE
-from graphtwin.pipeline.motor.run_folder import FITS, ORDERS, plain, read_circuit
+from graphtwin.pipeline.motor.run_folder import FITS, ORDERS, plain, read_circuit, require_first_predicts
 from graphtwin.pipeline.motor.settings import MotorRunConfig
 
 DRAWS = 20  # rewired circuits of each kind, whose mean is the control: one alone is as good or bad as its luck
@@ -80,6 +80,7 @@ def write_order_study(study: OrderStudy, inputs: dict[str, str], folder: Path) -
 
 def read_order_study(folder: Path) -> OrderStudy:
     """The circuit, the orders and the settings of a run, as they were when it began."""
+    require_first_predicts(folder)
     content = artifacts.read_tensors(folder / ORDERS, "Fit the circuit again.")
     if not isinstance(content, dict) or content.keys() != {field.name for field in fields(Orders)}:
         raise ValueError(f"{folder / ORDERS}: are no orders of recruitment. Fit the circuit again.")

@@ -1,4 +1,4 @@
-"""`graphtwin motor predict`: what neurons and muscles do under a stimulus, by all fits of a circuit, a window at a time."""
+"""`graphtwin motor predict`: what neurons and muscles do under a stimulus, by the first fit of a circuit, and how far that may be off."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from graphtwin.artifacts import write_atomic
 from graphtwin.config import nearest_of
 from graphtwin.execute import threads
 from graphtwin.motor import FittedCircuit
+from graphtwin.motor.fit import spread_of
 from graphtwin.motor.model import stream
 from graphtwin.shapes import Float
 from graphtwin.sources.formats import StimulusFile, open_stimulus
@@ -30,10 +31,10 @@ class Part:
     Attributes:
         trials: Places of the trials.
         begin: First step of the window.
-        activity: Activity of all neurons, mean over fits.
-        activity_spread: SD over fits; NaN with one.
-        output: Motor output, mean over fits.
-        output_spread: SD over fits; NaN with one.
+        activity: Activity of all neurons.
+        activity_spread: How far it may be off, `spread_of`; NaN with one fit.
+        output: Motor output.
+        output_spread: How far it may be off; NaN with one fit.
     """
 
     trials: slice
@@ -89,7 +90,7 @@ def answers(fitted: FittedCircuit, stimulus: StimulusFile) -> Iterator[Part]:
         runs = [stream(network, _windows(stimulus, chosen, length), stimulated, rows) for network in fitted.networks]
         for fits in zip(*runs, strict=True):
             activity, output = (np.stack(parts) for parts in zip(*fits, strict=True))
-            yield Part(chosen, begin, activity.mean(axis=0), _spread(activity), output.mean(axis=0), _spread(output))
+            yield Part(chosen, begin, activity[0], spread_of(activity), output[0], spread_of(output))
             begin += activity.shape[2]
 
 
@@ -105,11 +106,6 @@ def _windows(stimulus: StimulusFile, trials: slice, length: int) -> Iterator[Flo
         yield part
 
 
-def _spread(values: np.ndarray) -> np.ndarray:
-    """SD over fits; NaN with one."""
-    return values.std(axis=0, ddof=1) if len(values) > 1 else np.full(values.shape[1:], np.nan, dtype=values.dtype)
-
-
 def write_predicted(
     fitted: FittedCircuit, out: Path, neurons: tuple[str, ...] = (), file: Path | None = None, strength: float = 1.0
 ) -> tuple[int, int]:
@@ -117,7 +113,7 @@ def write_predicted(
 
     Args:
         fitted: The fitted circuit.
-        out: File to write. `.h5`: as a file of trials, activity of all neurons and output as means over fits, with `activity_spread` and
+        out: File to write. `.h5`: as a file of trials, activity of all neurons and output, with `activity_spread` and
             `output_spread` beside; `.parquet` or `.csv`: a row a trial, step and neuron or output.
         neurons: Names of the neurons that get a pulse, together.
         file: HDF5 file whose `stimulus` goes in, in the place of a pulse.

@@ -12,6 +12,7 @@ import pandas as pd
 from graphtwin.execute import threads
 from graphtwin.motor import FittedCircuit, Responses
 from graphtwin.motor.controls import of_another_animal, static_responses, usual_of
+from graphtwin.motor.fit import spread_of
 from graphtwin.motor.scores import CIRCUIT, differences, measured_responses, tabulated
 from graphtwin.pipeline.motor.fits import FitJob, Fitted, failure_of, fit_jobs, left_out, load_model
 from graphtwin.pipeline.motor.run_folder import MotorStudy
@@ -78,7 +79,7 @@ def _folds(study: MotorStudy) -> Iterator[tuple[Int[np.ndarray, " held_out"], In
 
 
 def _of_fits(run: Path, study: MotorStudy, notes: list[str]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """What each fitted model says of the neurons that its fits have not seen; and the circuit's spread over fits, NaN with one.
+    """What each fitted model says of the neurons that its fits have not seen; and how far the circuit may be off, NaN with one fit.
 
     A model that could not be fitted in some fold is noted, and left out in all.
     """
@@ -100,9 +101,9 @@ def _of_fits(run: Path, study: MotorStudy, notes: list[str]) -> tuple[dict[str, 
             fitted = load_model(run, job, study.circuit)
             assert fitted is not None  # it has not failed
             each = _at_the_end(fitted, study, held)
-            said[model][held] = each.mean(axis=0)
-            if model == CIRCUIT and len(each) > 1:
-                spread[held] = each.std(axis=0, ddof=1)
+            said[model][held] = each[0]
+            if model == CIRCUIT:
+                spread[held] = spread_of(each)
     return said, spread
 
 

@@ -18,7 +18,7 @@ import torch
 
 from graphtwin import artifacts
 from graphtwin.begun import require_same_settings
-from graphtwin.config import dump_toml, load_config
+from graphtwin.config import dump_toml, load_config, read_toml
 from graphtwin.folders import require_as_written
 from graphtwin.kinds import MOTOR, require_kind, require_place
 from graphtwin.motor import Circuit, FittedCircuit, Orders, Responses, Trials
@@ -30,6 +30,7 @@ FITS, TRIALS, CIRCUIT, HELD_OUT = "fits", "trials.h5", "circuit.pt", "held_out.j
 EXPOSURE = "exposure.parquet"  # exposure by rows of the circuit, where the source has it
 # Responses to stimulation, where the source has these and no trials, of its own animal and of another.
 RESPONSES, OF_ANOTHER = "measured_responses.pt", "responses_of_another.pt"
+BEFORE = "control_fits"  # setting of runs whose predictions were means over fits
 ORDERS = "orders.pt"  # orders of recruitment, where the source has these and neither trials nor responses
 
 
@@ -101,6 +102,7 @@ def write_study(study: MotorStudy, inputs: dict[str, str], folder: Path) -> None
 def read_study(folder: Path) -> MotorStudy:
     """The circuit, the trials and the settings of a run, as they were when it began."""
     require_dynamics(folder)
+    require_first_predicts(folder)
     circuit = read_circuit(folder)
     held = json.loads((folder / HELD_OUT).read_text(encoding="utf-8"))
     each = held if isinstance(held, list) else [held]
@@ -118,6 +120,17 @@ def read_circuit(folder: Path) -> Circuit:
         raise ValueError(f"{folder / CIRCUIT}: is no circuit. Fit it again.")
     columns: dict[str, Any] = {name: value.numpy() if isinstance(value, torch.Tensor) else value for name, value in content.items()}
     return Circuit(**columns)
+
+
+def require_first_predicts(folder: Path) -> None:
+    """Raise where a run was made when predictions were means over all fits: its tables mean another thing than what is said of them."""
+    before = read_toml(folder / "config.toml").get(BEFORE)
+    if before is not None:
+        raise ValueError(
+            f"{folder}: is of an earlier version, in which predictions were means over all fits of a model ({BEFORE} = {before}). Now the "
+            "first fit, at the prior's mean, predicts, of the circuit and of every control, and others say how far that may be off. Fit "
+            "the source again (graphtwin motor fit --force)."
+        )
 
 
 def require_dynamics(folder: Path) -> None:
@@ -158,6 +171,7 @@ def load_fitted(run: str | Path) -> FittedCircuit:
     run = Path(run)
     require_kind(run, MOTOR)
     require_dynamics(run)
+    require_first_predicts(run)
     require_as_written(run, f"{FITS}/circuit.pt")
     return FittedCircuit.load(run / FITS / "circuit.pt")
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from graphtwin.artifacts import write_json, write_parquet, write_table
 from graphtwin.motor import FittedCircuit
+from graphtwin.motor.fit import spread_of
 from graphtwin.motor.scores import verdict
 from graphtwin.pipeline.motor.run_folder import MotorStudy
 
@@ -69,13 +70,12 @@ def neuron_table(study: MotorStudy) -> pd.DataFrame:
 
 
 def edge_table(fitted: FittedCircuit) -> pd.DataFrame:
-    """A row an edge: its count, the sign that was told (0 unknown), and its fitted strength with its spread over fits.
+    """A row an edge: its count, the sign that was told (0 unknown), its fitted strength, and how far that may be off (`spread_of`).
 
     Args:
         fitted: The fitted circuit.
     """
     circuit, weights = fitted.circuit, fitted.weights
     names = np.array(circuit.names)
-    spread = weights.std(axis=0, ddof=1) if len(weights) > 1 else np.full(weights.shape[1], np.nan)
     columns = {"pre": names[circuit.pre], "post": names[circuit.post], "count": circuit.count, "sign": circuit.edge_sign}
-    return pd.DataFrame(columns | {"weight": weights.mean(axis=0), "spread": spread})
+    return pd.DataFrame(columns | {"weight": weights[0], "spread": spread_of(weights)})

@@ -40,6 +40,5 @@ class MotorRunConfig(BaseModel):
         ge=0,
         description="Permutations of motor neurons, of a source that has orders of recruitment and no trials; 0 leaves out p.",
     )
-    control_fits: int = Field(4, ge=1, description="Fits of each control; the circuit has `model.fits`, and is scored by as many as these.")
     model: MotorConfig = Field(MotorConfig(), description="What the neurons do, and how that is fitted, of the circuit and its controls.")
     response: ResponseConfig = Field(ResponseConfig(), description="When a neuron has responded to the stimulation of another.")

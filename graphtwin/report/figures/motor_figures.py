@@ -31,7 +31,7 @@ class Shown:
             fit saw the prediction is in its own, since nothing told their unit.
         hidden: Which neurons no fit saw.
         output, said: Motor output, observed and predicted, trials x steps x outputs.
-        spread: Its SD over fits; NaN where there is one.
+        spread: How far it may be off by what other fits say; NaN where there are none.
         outputs: Names of the outputs.
     """
 
@@ -167,7 +167,7 @@ def draw_output(run: RunFolder, shown: Shown | None) -> Block:
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
 
     more = f" {n} of {len(shown.outputs)} outputs are drawn." if n < len(shown.outputs) else ""
-    caption = f"Bands are the SD over fits.{more}"
+    caption = f"Bands are the root mean square distance of the other fits, at draws of the prior, from the first, which is drawn.{more}"
     sentence = f"Over all trials held out at random predicted and observed output correlate by {scored(run, 'output', 'r')}."
     return Drawn(key, title, sentence, caption, draw_svg(key, title, (WIDTH, 1.0 + 0.95 * n), fill), ("predicted.npz", "trials.h5"))
 
