@@ -76,7 +76,7 @@ def of_motion(fitted: Any, seen: TrialArrays, recorded: np.ndarray) -> tuple[dic
     """
     circuit = fitted.circuit
     rows = circuit.rows_of(seen.recorded, "neurons")
-    said = fitted.simulate(seen.stimulus, circuit.rows_of(seen.stimulated, "photoreceptors"), rows).activity.mean(axis=0)
+    said = fitted.simulate(seen.stimulus, circuit.rows_of(seen.stimulated, "photoreceptors"), rows).activity[0]
     kind = np.array([name.rsplit("_", 2)[0] for name in seen.recorded], dtype=object)
     each = np.array([_correlation(said[..., at], seen.activity[..., at]) for at in range(len(rows))])
     cells = [_selective(activity, kind, seen.dt_s) for activity in (seen.activity, said)]
@@ -117,7 +117,7 @@ def of_lesions(name: str, fitted: Any, told: LesionArrays) -> np.ndarray:
     lesions = [Lesion(one, tuple(names[gone].tolist())) for one, gone in zip(told.names, told.removed, strict=True)]
     given = (told.stimulus != 0).any(axis=(0, 1))
     stimulated = fitted.circuit.rows_of(tuple(names[given].tolist()), "photoreceptors")
-    found = changes(fitted, lesions, told.stimulus[:, :, given], stimulated).mean(axis=1)
+    found = changes(fitted, lesions, told.stimulus[:, :, given], stimulated)[:, 0]
     print(f"{name}: lesions in {time.process_time() - begun:.0f} s", flush=True)
     return found[..., [fitted.outputs.index(output) for output in told.outputs]]
 
@@ -128,7 +128,7 @@ def of_weights(fitted: FittedCircuit, truth: Path, recorded: np.ndarray) -> dict
     edges = pd.read_parquet(truth / "edges.parquet").sort_values(["pre", "post"])
     order = np.lexsort((circuit.post, circuit.pre))
     assert (edges["pre"].to_numpy() * n + edges["post"].to_numpy() == (circuit.pre * n + circuit.post)[order]).all()
-    table = edges.assign(fitted=fitted.weights.mean(axis=0)[order], count=(circuit.count * circuit.edge_sign)[order])
+    table = edges.assign(fitted=fitted.weights[0][order], count=(circuit.count * circuit.edge_sign)[order])
     table = table.assign(ends=recorded[table["pre"]].astype(int) + recorded[table["post"]])
     pairs = table.groupby("pair")[["weight", "fitted", "count", "ends"]].mean()
     found = {"edges: r": _correlation(table["fitted"].to_numpy(), table["weight"].to_numpy())}

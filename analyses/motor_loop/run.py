@@ -111,7 +111,7 @@ def effects(loop: Loop, scales: Scales) -> np.ndarray:
 
 def of_weights(loop: Loop, fitted: FittedCircuit) -> dict[str, float]:
     """What is found of weights and signs; edges of the table that are there in truth, unless said."""
-    found, true, circuit = fitted.weights.mean(axis=0), loop.weight, loop.circuit
+    found, true, circuit = fitted.weights[0], loop.weight, loop.circuit
     there, effect = true != 0, effects(loop, fitted.networks[0].scales) > EFFECT
     recorded = np.isin(np.arange(len(circuit.names)), loop.trials.recorded)
     pre, post = recorded[circuit.pre], recorded[circuit.post]
@@ -145,10 +145,10 @@ def of_lesions(loop: Loop, fitted: Any) -> dict[str, Any]:
     lesions = [Lesion(str(name), tuple(names[gone])) for name, gone in zip(told["names"], told["removed"], strict=True)]
     everywhere = np.arange(len(names))
     scale = np.array(fitted.networks[0].scales.output)
-    predicted = changes(fitted, lesions, told["stimulus"], everywhere, told["between"]).mean(axis=1) / scale
+    predicted = changes(fitted, lesions, told["stimulus"], everywhere, told["between"])[:, 0] / scale
     true = (told["open_loop"] - told["intact"]) / scale
     sizes = [np.sqrt(np.square(change).mean(axis=(1, 2))) for change in (predicted, true)]
-    activity, seen = fitted.simulate(told["stimulus"], everywhere).activity.mean(axis=0), told["intact_activity"]
+    activity, seen = fitted.simulate(told["stimulus"], everywhere).activity[0], told["intact_activity"]
     flat = [value.reshape(-1, len(names)).T.astype(np.float64) for value in (activity, seen)]
     moving = flat[0].std(axis=1) > 0
     each = np.array([np.corrcoef(a, b)[0, 1] if move else 0.0 for a, b, move in zip(*flat, moving, strict=True)])
