@@ -48,7 +48,7 @@ def trials() -> Trials:
 
 @pytest.fixture(scope="module")
 def fitted(trials: Trials) -> FittedCircuit:
-    fit = FitConfig(epochs=60, patience=60, learning_rate=0.1, weight_decay=0.0)
+    fit = FitConfig(epochs=20, patience=20, learning_rate=0.1, weight_decay=0.0)
     return fit_circuit(TWO, trials, MotorConfig(fits=FITS, fit=fit))
 
 
