@@ -272,13 +272,81 @@ def test_a_circuit_with_places_is_tuned_to_directions_as_its_delays_say():
 def test_senses_are_the_sensory_neurons_that_trials_stimulate_and_rest_is_no_input():
     told = senses_of(circuit(), trials())
     assert told.rows.tolist() == list(range(6))
-    assert told.rest == 0
-    assert told.levels[0] == -2
+    assert (told.rest == 0).all()
     given = trials().stimulus
-    assert told.deviation == pytest.approx(np.sqrt((given**2).mean()))
+    np.testing.assert_allclose(told.levels, [given.min((0, 1)), given.max((0, 1))])
+    np.testing.assert_allclose(told.deviation, np.sqrt((given**2).mean((0, 1))), rtol=1e-6)
     film = replace(trials(), stimulus=trials().stimulus + 3.0)
-    assert senses_of(circuit(), film).rest == pytest.approx(3.0)
+    np.testing.assert_allclose(senses_of(circuit(), film).rest, 3.0)
     assert senses_of(circuit(), trials(), ("c", "a")).rows.tolist() == [2, 0]
+
+
+def test_senses_that_see_the_same_pictures_have_one_range():
+    told = senses_of(circuit(), trials(), together=True)
+    given = trials().stimulus
+    assert (told.rest, told.levels) == (0, (given.min(), given.max()))
+    assert told.deviation == pytest.approx(np.sqrt((given**2).mean()))
+    with pytest.raises(ValueError, match="its 6 senses have a range each, but see the same pictures"):
+        responder(eye=eye_of(PLACES), senses=senses_of(circuit(), trials()))
+
+
+def test_a_sense_that_is_seldom_stimulated_is_as_strong_as_the_others_and_one_that_never_is_goes_nowhere():
+    pulses = np.zeros((12, 40, 6))
+    for trial in range(12):
+        pulses[trial, 20:, max(0, trial - 7)] = 1.0  # the first sense in eight trials, four others in one each, the last in none
+    told = senses_of(
+        circuit(),
+        replace(trials(), stimulus=pulses, activity=np.zeros((12, 40, 8)), output=np.zeros((12, 40, 1)), names=tuple("abcdefghijkl")),
+    )
+    np.testing.assert_allclose(told.deviation, np.sqrt(pulses.mean()))
+    assert told.levels[1].tolist() == [1, 1, 1, 1, 1, 0]
+    found = most_exciting(responder(senses=told), [UP], faint(responder()))
+    assert (found.clips[..., :5] >= 0).all()
+    assert (found.clips[..., 5] == 0).all()
+
+
+def uneven() -> Senses:
+    """What trials tell of senses of which one is weak, one is never below its rest, and one rests at 5."""
+    given = trials().stimulus * np.array([1, 0.1, 1, 1, 1, 1]) + np.array([0, 0, 0, 0, 5, 0])
+    given[:, :, 2] = np.abs(given[:, :, 2])
+    return senses_of(circuit(), replace(trials(), stimulus=given))
+
+
+@pytest.mark.parametrize("moving", [False, True])
+def test_optimised_input_of_each_sense_stays_within_what_that_sense_got(moving):
+    asked, senses = responder(senses=uneven()), uneven()
+    config = usual_config(asked).model_copy(update={"moving": moving, "contrast_sd": 0.4})
+    found = [most_exciting(asked, [UP, DOWN], config), most_inhibiting(asked, [UP], config), control(asked, [[UP]], [[DOWN]], 0.2, config)]
+    for one in found:
+        assert (one.clips >= senses.levels[0] - 1e-5).all()
+        assert (one.clips <= senses.levels[1] + 1e-5).all()
+        np.testing.assert_allclose(one.table["contrast_sd"], 0.4, rtol=1e-3)
+    ranked = verify(found[0], asked, input_candidates(found[0].stage, 200))
+    assert (ranked["percentile"] == 100).all()
+
+
+def test_contrast_is_counted_in_the_strength_of_each_sense_from_its_own_rest():
+    asked = responder(senses=uneven())
+    shown = render_batch([Pulse(inputs=("b", "e"))], screen_of(asked, 2.0)).numpy()[0, 0, 0]
+    senses = uneven()
+    assert senses.deviation[1] == pytest.approx(0.1 * senses_of(circuit(), trials()).deviation[1])
+    np.testing.assert_allclose(shown, senses.rest + 2 * senses.deviation * [0, 1, 0, 0, 1, 0], rtol=1e-6)
+    assert senses.deviation[1] < 0.15
+    assert shown[4] > 5.5
+    gains = describe_inputs(measure_noise_maps(asked, config=NoiseConfig(patterns=4000)))
+    even = describe_inputs(measure_noise_maps(responder(), config=NoiseConfig(patterns=4000)))
+    assert gains["gain_b"][1] / even["gain_b"][1] == pytest.approx(senses.deviation[1], rel=0.05)
+
+
+def test_senses_of_one_range_answer_as_if_that_were_told_of_all_together():
+    each = Senses(np.arange(6), np.zeros(6), np.ones(6), (np.full(6, -3.0), np.full(6, 3.0)))
+    for seek in (most_exciting, most_inhibiting):
+        one, other = (seek(asked, [UP, DOWN]) for asked in (responder(), responder(senses=each)))
+        np.testing.assert_allclose(other.clips, one.clips, atol=1e-5)
+    candidates = [input_candidates(found.stage, 100) for found in (one, other)]
+    np.testing.assert_array_equal(*candidates)
+    ranks = [verify(found, responder(), drawn)["ratio"] for found, drawn in zip((one, other), candidates, strict=True)]
+    np.testing.assert_allclose(*ranks, rtol=1e-5)
 
 
 def test_senses_that_nothing_is_known_of_are_refused():

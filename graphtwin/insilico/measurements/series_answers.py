@@ -95,8 +95,9 @@ def answers_after_grey(
         grey_frames: Frames of the grey screen before each.
         state: State in which they are seen.
     """
-    before = ((0, 0), (grey_frames, 0), (0, 0), (0, 0))
-    clips = np.pad(render_batch(stimuli, screen).cpu().numpy(), before, constant_values=screen.grey)
+    shown = render_batch(stimuli, screen).cpu().numpy()
+    before = np.full((len(shown), grey_frames, *shown.shape[2:]), screen.grey, dtype=shown.dtype)
+    clips = np.concatenate([before, shown], axis=1)
     answers = np.asarray(responder.respond_clips(clips, state))
     require_answers(responder, answers, *clips.shape[:2])
     return answers

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.coordinates import frames_of
 from graphtwin.insilico.responders import Responder, inputs_of, levels_of
+from graphtwin.insilico.stimuli import Level, beside, in_words
 
 if TYPE_CHECKING:
     import torch
@@ -30,8 +31,16 @@ class OptimiseConfig(BaseModel):
         allow_inf_nan=False,
         description="Root mean square contrast over pixels and frames, in standard deviations of the grey levels that units are used to.",
     )
-    darkest: float = Field(0.0, allow_inf_nan=False, description="Lowest grey level of a stimulus, or lowest input of a circuit.")
-    brightest: float = Field(255.0, allow_inf_nan=False, description="Highest grey level of a stimulus, or highest input of a circuit.")
+    darkest: float = Field(
+        0.0,
+        allow_inf_nan=False,
+        description="Lowest grey level, or lowest input of a circuit; no sense is given less than in trials.",
+    )
+    brightest: float = Field(
+        255.0,
+        allow_inf_nan=False,
+        description="Highest grey level, or highest input of a circuit; no sense is given more than in trials.",
+    )
     cycles_a_pixel: float = Field(
         0.35, gt=0, le=1.5, description="Spatial frequency at which amplitudes end; at half of it they are halved."
     )
@@ -54,23 +63,30 @@ class Budget:
 
     Attributes:
         shape: Frames, height and width of a stimulus; one frame where it stands still.
-        grey: Mean and standard deviation of the grey levels that units are used to.
+        grey: Mean and standard deviation of the grey levels that units are used to; of inputs they may be one each.
         rms: Root mean square contrast over all pixels and frames.
-        limits: Darkest and brightest deviations.
+        levels: Darkest and brightest grey levels, likewise.
         mask: What is let through of each pixel, 0 to 1; None lets all through.
     """
 
     shape: tuple[int, int, int]
-    grey: tuple[float, float]
+    grey: tuple[Level, Level]
     rms: float
-    limits: tuple[float, float]
+    levels: tuple[Level, Level]
     mask: Float[np.ndarray, "height width"] | None = None
+
+    @property
+    def limits(self) -> tuple[Level, Level]:
+        """Darkest and brightest deviations."""
+        mean, deviation = self.grey
+        return (self.levels[0] - mean) / deviation, (self.levels[1] - mean) / deviation
 
     def room(
         self, background: Float[torch.Tensor, "*stimuli frames height width"]
     ) -> tuple[Float[torch.Tensor, "*stimuli frames height width"], Float[torch.Tensor, "*stimuli frames height width"]]:
         """How much darker (below 0) and brighter than a background each pixel may be."""
-        return (self.limits[0] - background).clamp(max=0), (self.limits[1] - background).clamp(min=0)
+        low, high = (beside(limit, background) for limit in self.limits)
+        return (low - background).clamp(max=0), (high - background).clamp(min=0)
 
     def held(
         self, raw: Float[torch.Tensor, "stimuli frames height width"], background: Float[torch.Tensor, "*stimuli frames height width"]
@@ -102,9 +118,30 @@ class Budget:
         return torch.where(free, left.sqrt() / size * raw, edge * (raw != 0))
 
     @property
-    def way(self) -> int:
-        """1 where nothing may be below what units are used to, as of an input that only excites, -1 where nothing may be above, else 0."""
-        return int(self.limits[0] == 0) - int(self.limits[1] == 0)
+    def way(self) -> Int[np.ndarray, "*pixels"]:
+        """1 where nothing may be below what units are used to, as of an input that only excites, -1 where nothing may be above, else 0.
+
+        One number for all pixels, or one each.
+        """
+        low, high = self.limits
+        return np.asarray(np.equal(low, 0).astype(np.int64) - np.equal(high, 0).astype(np.int64))
+
+    def directed(self, raw: Float[torch.Tensor, "stimuli frames height width"]) -> Float[torch.Tensor, "stimuli frames height width"]:
+        """Patterns that go the way that they may: where it is one alone their squares, for what is cut off has no gradient to come back by.
+
+        Where some pixels go one way and others both, squares are of the size of the pattern that they are made of.
+
+        Args:
+            raw: Patterns.
+        """
+        way = np.unique(self.way)
+        if len(way) == 1:
+            return int(way[0]) * raw.square() if way[0] else raw
+        import torch
+
+        one_way = torch.as_tensor(self.way, dtype=raw.dtype, device=raw.device)
+        size = raw.square().mean((1, 2, 3), keepdim=True).clamp(min=1e-30).sqrt()
+        return torch.where(one_way == 0, raw, one_way * raw.square() / size)
 
     @property
     def energy(self) -> float:
@@ -123,20 +160,20 @@ class Budget:
                 f"background: {int(beyond.sum())} of {beyond.size} pixels are beyond the grey levels {self._levels}. Give one within them."
             )
         let = np.ones(self.shape[1:]) if self.mask is None else self.mask > 0
-        least = (np.maximum if self.way else np.minimum)(self.limits[1] - background, background - self.limits[0]) * let
+        room = self.limits[1] - background, background - self.limits[0]
+        least = np.where(self.way, np.maximum(*room), np.minimum(*room)) * let
         most = float(np.sqrt(np.square(least).mean((-3, -2, -1)).min()))
         if self.rms > most:
             seen = "" if self.mask is None else f", of which the mask lets {let.mean():.0%} through"
             raise ValueError(
                 f"budget: a root mean square contrast of {self.rms:g} standard deviations, but grey levels {self._levels} around "
-                f"{self.grey[0]:g} hold {most:.3g} on {self.shape[1]} x {self.shape[2]} pixels{seen}. "
+                f"{in_words(self.grey[0])} hold {most:.3g} on {self.shape[1]} x {self.shape[2]} pixels{seen}. "
                 "Lower contrast_sd, or widen the levels."
             )
 
     @property
     def _levels(self) -> str:
-        low, high = (self.grey[0] + self.grey[1] * limit for limit in self.limits)
-        return f"{low:g} to {high:g}"
+        return f"{np.min(self.levels[0]):g} to {np.max(self.levels[1]):g}"
 
 
 def budget_of(responder: Responder, config: OptimiseConfig, mask: Float[np.ndarray, "height width"] | None = None) -> Budget:
@@ -147,15 +184,15 @@ def budget_of(responder: Responder, config: OptimiseConfig, mask: Float[np.ndarr
         config: Settings.
         mask: What is let through of each pixel, 0 to 1.
     """
-    grey, deviation = responder.grey
+    grey, _ = responder.grey
     if config.darkest >= config.brightest:
         raise ValueError(
             f"{responder.name}: darkest grey level {config.darkest:g} is not below the brightest, {config.brightest:g}. Give the range "
             "that its screen shows."
         )
-    if not config.darkest <= grey <= config.brightest:
+    if not (config.darkest <= np.min(grey) and np.max(grey) <= config.brightest):
         raise ValueError(
-            f"{responder.name}: its mean grey level {grey:g} is not between {config.darkest:g} and {config.brightest:g}. "
+            f"{responder.name}: its mean grey level {in_words(grey)} is not between {config.darkest:g} and {config.brightest:g}. "
             "Give the range of its grey levels as darkest and brightest."
         )
     if mask is not None and (mask.shape != tuple(responder.size) or not ((mask >= 0) & (mask <= 1)).all() or not mask.any()):
@@ -167,8 +204,15 @@ def budget_of(responder: Responder, config: OptimiseConfig, mask: Float[np.ndarr
             f"are even. Give more than {1 / side:.2g}."
         )
     shape = (shown_frames(responder, config)[1] if config.moving else 1, *responder.size)
-    limits = (config.darkest - grey) / deviation, (config.brightest - grey) / deviation
-    return Budget(shape, responder.grey, config.contrast_sd, limits, mask)
+    return Budget(shape, responder.grey, config.contrast_sd, _levels(responder, config), mask)
+
+
+def _levels(responder: Responder, config: OptimiseConfig) -> tuple[Level, Level]:
+    """Those of the settings; an input that has its own goes no farther than these."""
+    low, high = levels_of(responder)
+    darkest = np.maximum(low, config.darkest) if isinstance(low, np.ndarray) else config.darkest
+    brightest = np.minimum(high, config.brightest) if isinstance(high, np.ndarray) else config.brightest
+    return darkest, brightest
 
 
 def usual_config(responder: Responder) -> OptimiseConfig:
@@ -183,7 +227,9 @@ def usual_config(responder: Responder) -> OptimiseConfig:
 def usual_settings(responder: Responder) -> dict[str, float]:
     """The settings that differ from those of pictures on a screen, by name; see `usual_config`."""
     low, high = levels_of(responder)
-    return {"darkest": low, "brightest": high} | ({"contrast_sd": OF_INPUTS_SD} if inputs_of(responder) else {})
+    return {"darkest": float(np.min(low)), "brightest": float(np.max(high))} | (
+        {"contrast_sd": OF_INPUTS_SD} if inputs_of(responder) else {}
+    )
 
 
 def shown_frames(responder: Responder, config: OptimiseConfig) -> tuple[int, int]:

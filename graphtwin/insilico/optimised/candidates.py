@@ -122,10 +122,10 @@ def input_candidates(stage: Stage, count: int = 1000, seed: int = 0) -> Float[np
         row[rng.permutation(n)[: round(np.exp(rng.uniform(0, np.log(n))))]] = 1
     several *= rng.standard_normal(several.shape)
     drawn = np.concatenate([alone, several])
-    low, high = stage.budget.limits  # a pattern that nothing can show, such as less than nothing, is no candidate
+    low, high = (np.ravel(limit) for limit in stage.budget.limits)  # what nothing can show, such as less than nothing, is no candidate
     drawn = drawn[((drawn > 0) & (high > 0) | (drawn < 0) & (low < 0)).any(1)]
     mean, deviation = stage.budget.grey
-    return (mean + deviation * drawn).reshape(-1, 1, *stage.budget.shape[1:]).astype(np.float32)
+    return (mean + deviation * drawn.reshape(-1, 1, *stage.budget.shape[1:])).astype(np.float32)
 
 
 def same_units(found: OptimisedStimuli, responder: Responder) -> np.ndarray:

@@ -202,7 +202,7 @@ def _table(stage: Stage, objective: Objective, shown: np.ndarray, answers: np.nd
     own = np.where(targets >= 0, answers[rows, np.maximum(targets, 0)], np.nan)
     rest = np.where(targets >= 0, stage.rest[np.maximum(targets, 0)], np.nan)
     mean, deviation = stage.budget.grey
-    pattern = shown - stage.background
+    pattern, levels = shown - stage.background, mean + deviation * shown
     return table.assign(
         objective=objective.name,
         status=FOUND,
@@ -210,8 +210,8 @@ def _table(stage: Stage, objective: Objective, shown: np.ndarray, answers: np.nd
         response=np.where(silent, np.nan, own),
         response_at_rest=rest,
         contrast_sd=np.sqrt(np.square(pattern, dtype=np.float64).mean((1, 2, 3))),
-        darkest=mean + deviation * shown.min((1, 2, 3)),
-        brightest=mean + deviation * shown.max((1, 2, 3)),
+        darkest=levels.min((1, 2, 3)),
+        brightest=levels.max((1, 2, 3)),
     )
 
 

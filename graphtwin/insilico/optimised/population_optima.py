@@ -17,6 +17,7 @@ from graphtwin.insilico.optimised.objectives import Control, Discriminate, Match
 from graphtwin.insilico.optimised.stage import Stage, stage_of
 from graphtwin.insilico.optimised.unit_optima import rows_of
 from graphtwin.insilico.responders import Responder, State
+from graphtwin.insilico.stimuli import beside
 
 WEIGHTS = (0.1, 1.0, 10.0, 100.0)  # of what held units cost, one round after the other
 
@@ -156,8 +157,11 @@ def at_budget(
             "frame each. Render them for the screen of the responder."
         )
     raw = torch.as_tensor(pictures, dtype=torch.float32, device=stage.device)
+    mean, deviation = (beside(level, raw) for level in stage.budget.grey)
+    if isinstance(deviation, torch.Tensor):  # inputs of different strengths: their deviations are compared
+        raw, deviation = (raw - mean) / deviation, 1.0
     raw = (raw - raw.mean((1, 2, 3), keepdim=True)).expand(-1, *stage.budget.shape)
-    empty = raw.flatten(1).std(1) <= 1e-6 * stage.budget.grey[1]
+    empty = raw.flatten(1).std(1) <= 1e-6 * deviation
     if empty.any():
         raise ValueError(f"pictures: {int(empty.sum())} of {len(raw)} have no contrast, and cannot be brought to any. Leave them out.")
     behind = stage.behind(np.zeros(len(raw), dtype=np.int64))

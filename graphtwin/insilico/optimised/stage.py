@@ -12,6 +12,7 @@ from jaxtyping import Float
 from graphtwin.insilico.optimised.budget import Budget, OptimiseConfig, budget_of, shown_frames, usual_config
 from graphtwin.insilico.optimised.spectrum import amplitudes, noise, patterns
 from graphtwin.insilico.responders import Checked, Responder, State, described, inputs_of, require_differentiable
+from graphtwin.insilico.stimuli import beside
 
 if TYPE_CHECKING:
     import torch
@@ -65,12 +66,9 @@ class Stage:
     def stimuli(
         self, coefficients: Float[torch.Tensor, "some 2 waves down across"], rows: np.ndarray
     ) -> Float[torch.Tensor, "some frames height width"]:
-        """What is seen: patterns at the budget on their backgrounds.
-
-        Where stimuli go one way alone, squares are shown: what would be cut off has no gradient to come back by.
-        """
+        """What is seen: patterns at the budget on their backgrounds."""
         behind, raw = self.behind(rows), patterns(coefficients, self.budget.shape, self.weights)
-        return behind + self.budget.held(self.budget.way * raw.square() if self.budget.way else raw, behind)
+        return behind + self.budget.held(self.budget.directed(raw), behind)
 
     def answers(
         self, shown: Float[torch.Tensor, "some frames height width"], rows: np.ndarray, responder: Checked | None = None
@@ -90,7 +88,7 @@ class Stage:
         import torch
 
         onset, frames = shown_frames(self.responder, self.config)
-        mean, deviation = self.budget.grey
+        mean, deviation = (beside(level, shown) for level in self.budget.grey)
         before = self.behind(rows)[:, :1].expand(-1, onset, -1, -1)
         return mean + deviation * torch.cat([before, shown.expand(-1, frames, -1, -1)], 1)
 

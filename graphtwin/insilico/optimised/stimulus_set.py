@@ -19,6 +19,7 @@ from graphtwin.insilico.optimised.found_stimuli import OptimisedStimuli
 from graphtwin.insilico.optimised.population_optima import at_budget
 from graphtwin.insilico.optimised.stage import Stage, shown_frames
 from graphtwin.insilico.responders import Responder, inputs_of
+from graphtwin.insilico.stimuli import as_plain
 from graphtwin.kinds import STIMULUS_SET
 from graphtwin.schema import NEURON, UNIT_KEY
 
@@ -186,13 +187,13 @@ def _said(shown: _Shown, repeats: int, seed: int, identity: Mapping[str, str]) -
             "degrees_a_pixel": {"down": down, "across": across},
             "monitor": responder.monitor.model_dump(),
             "frame_rate_hz": responder.frame_rate_hz,
-            "grey": responder.grey[0],
+            "grey": as_plain(responder.grey[0]),
         },
         "timing": {"frames": frames, "frames_that_do_not_count": onset, "grey_between_s": GAP_S},
         "budget": {
-            "contrast_rms_grey_levels": stage.budget.rms * stage.budget.grey[1],
-            "darkest": stage.config.darkest,
-            "brightest": stage.config.brightest,
+            "contrast_rms_grey_levels": as_plain(stage.budget.rms * stage.budget.grey[1]),
+            "darkest": as_plain(stage.budget.levels[0]),
+            "brightest": as_plain(stage.budget.levels[1]),
             "mask": None if stage.budget.mask is None else "some pixels are let through in part, or not at all",
         },
         "settings": stage.config.model_dump(),

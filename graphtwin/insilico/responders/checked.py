@@ -14,6 +14,7 @@ from graphtwin.execute import rng_for
 from graphtwin.insilico.responders.answers import constant_units, named_units, require_answers, require_finite, require_shape
 from graphtwin.insilico.responders.ensemble import Ensemble
 from graphtwin.insilico.responders.responder import Described, Responder, State, described, require_differentiable
+from graphtwin.insilico.stimuli import in_words
 from graphtwin.schema import UNIT_KEY, as_ids
 
 if TYPE_CHECKING:
@@ -141,8 +142,9 @@ def _require_description(responder: Responder) -> None:
         raise ValueError(f"{name}: {twice} of {len(units)} units repeat a key ({', '.join(UNIT_KEY)}). Give each unit a key of its own.")
     if rate <= 0 or np.isinf(rate):
         raise ValueError(f"{name}: a frame rate of {rate:g} Hz. Give frames a second, or NaN for a responder of single pictures.")
-    if not (np.isfinite(mean) and np.isfinite(deviation) and deviation > 0):
-        raise ValueError(f"{name}: grey levels of mean {mean:g} and standard deviation {deviation:g}. Give those it is used to.")
+    if not (np.isfinite(mean).all() and np.isfinite(deviation).all() and np.all(deviation > 0)):
+        told = f"mean {in_words(mean)} and standard deviation {in_words(deviation)}"
+        raise ValueError(f"{name}: grey levels of {told}. Give those it is used to.")
     if len(responder.size) != 2 or min(responder.size) < 1:
         raise ValueError(f"{name}: videos of size {responder.size}. Give height and width in pixels.")
 
@@ -152,7 +154,7 @@ def _tell_constant(responder: Responder, answers: Float[np.ndarray, "clips frame
     if constant.all():
         raise ValueError(
             f"{responder.name}: all {len(constant)} units gave the same number to {len(answers)} clips of noise. They do not see the "
-            f"stimulus: check that it reaches them as grey levels (mean {responder.grey[0]:g})."
+            f"stimulus: check that it reaches them as grey levels (mean {in_words(responder.grey[0])})."
         )
     if constant.any():
         log.warning(

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from graphtwin.coordinates import Monitor
 from graphtwin.insilico.responders.responder import Responder, State, inputs_of, levels_of, require_differentiable
+from graphtwin.insilico.stimuli import Level, as_level
 from graphtwin.schema import UNIT_KEY
 
 if TYPE_CHECKING:
@@ -68,10 +69,10 @@ class Ensemble:
         return self.members[0].size
 
     @property
-    def grey(self) -> tuple[float, float]:
+    def grey(self) -> tuple[Level, Level]:
         """Means over members of the grey levels' mean and standard deviation."""
-        mean, deviation = np.mean([member.grey for member in self.members], axis=0)
-        return float(mean), float(deviation)
+        mean, deviation = np.mean(np.array([member.grey for member in self.members]), axis=0)
+        return as_level(mean), as_level(deviation)
 
     @property
     def monitor(self) -> Monitor:
@@ -94,10 +95,10 @@ class Ensemble:
         return inputs_of(self.members[0])
 
     @property
-    def levels(self) -> tuple[float, float]:
+    def levels(self) -> tuple[Level, Level]:
         """Lowest and highest level that every member is used to."""
-        each = [levels_of(member) for member in self.members]
-        return max(low for low, _ in each), min(high for _, high in each)
+        lows, highs = zip(*(levels_of(member) for member in self.members), strict=True)
+        return as_level(np.max(lows, axis=0)), as_level(np.min(highs, axis=0))
 
     @property
     def device(self) -> torch.device:

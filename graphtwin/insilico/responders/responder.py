@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from graphtwin.config import nearest_of
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
+from graphtwin.insilico.stimuli import Level, as_level
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +32,7 @@ class Responder(Protocol):
         units: Units that answer, one row each with its key, in the order of the answers; x_um, y_um, z_um too, where known.
         frame_rate_hz: Frames a second of the videos; NaN for a responder that knows single pictures only.
         size: Height and width of the videos, pixels.
-        grey: Mean and standard deviation of the grey levels that the responder is used to.
+        grey: Mean and standard deviation of the grey levels that the responder is used to; of inputs without places it may be one each.
         monitor: Screen on which the videos are seen.
         signed: Whether answers may be below 0, so that their zero is no silence.
         state_names: Channels of behaviour that a `State` may name; empty for a responder without any.
@@ -46,7 +47,7 @@ class Responder(Protocol):
     @property
     def size(self) -> tuple[int, int]: ...  # noqa: D102
     @property
-    def grey(self) -> tuple[float, float]: ...  # noqa: D102
+    def grey(self) -> tuple[Level, Level]: ...  # noqa: D102
     @property
     def monitor(self) -> Monitor: ...  # noqa: D102
     @property
@@ -90,12 +91,12 @@ class Described:
     units: pd.DataFrame = field(repr=False)
     frame_rate_hz: float
     size: tuple[int, int]
-    grey: tuple[float, float]
+    grey: tuple[Level, Level]
     monitor: Monitor = MINNIE65_MONITOR
     signed: bool = False
     state_names: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
-    levels: tuple[float, float] = LEVELS
+    levels: tuple[Level, Level] = LEVELS
 
 
 def described(responder: Responder) -> Described:
@@ -113,10 +114,13 @@ def inputs_of(responder: Responder) -> tuple[str, ...]:
     return tuple(getattr(responder, "inputs", ()))
 
 
-def levels_of(responder: Responder) -> tuple[float, float]:
-    """The lowest and the highest level that a stimulus may have: those of its attribute `levels`, else 0 and 255, of grey levels."""
+def levels_of(responder: Responder) -> tuple[Level, Level]:
+    """The lowest and the highest level that a stimulus may have: those of its attribute `levels`, else 0 and 255, of grey levels.
+
+    Of inputs without places they may be one each.
+    """
     low, high = getattr(responder, "levels", LEVELS)
-    return float(low), float(high)
+    return as_level(low), as_level(high)
 
 
 def require_pictures_seen(responder: Responder, what: str) -> None:

@@ -13,6 +13,7 @@ from graphtwin.insilico.stimuli.centre_surround import CentreSurround
 from graphtwin.insilico.stimuli.drifting_grating import DriftingGrating
 from graphtwin.insilico.stimuli.gabor import Gabor
 from graphtwin.insilico.stimuli.in_sequence import InSequence
+from graphtwin.insilico.stimuli.levels import Level, as_level, as_plain, beside, in_words
 from graphtwin.insilico.stimuli.looming import Looming
 from graphtwin.insilico.stimuli.monet import Monet
 from graphtwin.insilico.stimuli.natural_clip import NaturalClip
@@ -41,6 +42,7 @@ __all__ = [
     "Gaussian",
     "InSequence",
     "KINDS",
+    "Level",
     "Looming",
     "Monet",
     "NaturalClip",
@@ -55,9 +57,13 @@ __all__ = [
     "Superposed",
     "Trippy",
     "Windowed",
+    "as_level",
+    "as_plain",
+    "beside",
     "count_pictures",
     "from_toml",
     "has_images",
+    "in_words",
     "natural_images",
     "render_batch",
     "series",

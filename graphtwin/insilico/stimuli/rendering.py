@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from jaxtyping import Float
 
+from graphtwin.insilico.stimuli.levels import beside
 from graphtwin.insilico.stimuli.screen import Screen
 from graphtwin.insilico.stimuli.stimulus import Stimulus
 
@@ -57,4 +58,4 @@ def render_batch(
         clips = type(stimuli[0]).draw(stimuli, screen, next(iter(lengths)), device)
     else:
         clips = torch.stack(rendered(stimuli, screen, device))
-    return clips.mul_(screen.amplitude).add_(screen.grey)
+    return clips.mul_(beside(screen.amplitude, clips)).add_(beside(screen.grey, clips))

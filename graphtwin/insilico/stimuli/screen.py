@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
+from graphtwin.insilico.stimuli.levels import Level, in_words
 
 if TYPE_CHECKING:
     import torch
@@ -25,8 +26,8 @@ class Screen:
         width: Number of columns, pixels.
         monitor: Monitor that the pixels fill.
         frame_rate_hz: Frames a second; NaN where single pictures are shown.
-        grey: Grey level of the empty screen, where contrast is 0.
-        amplitude: Grey levels between the empty screen and contrast 1.
+        grey: Grey level of the empty screen, where contrast is 0; where pixels are inputs it may be one each.
+        amplitude: Grey levels between the empty screen and contrast 1, likewise.
         inputs: What each pixel goes into, row by row, where pixels are no places: nothing that is drawn in degrees can be shown then.
     """
 
@@ -34,8 +35,8 @@ class Screen:
     width: int = 64
     monitor: Monitor = MINNIE65_MONITOR
     frame_rate_hz: float = 30.0
-    grey: float = 127.5
-    amplitude: float = 127.5
+    grey: Level = 127.5
+    amplitude: Level = 127.5
     inputs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -46,9 +47,10 @@ class Screen:
             raise ValueError(f"screen: {self.frame_rate_hz:g} frames a second. Give more than 0, or NaN where single pictures are shown.")
         if self.inputs and len(self.inputs) != self.height * self.width:
             raise ValueError(f"screen: {len(self.inputs)} names of inputs for {self.height} x {self.width} pixels. Name each pixel.")
-        if not (np.isfinite(self.grey) and np.isfinite(self.amplitude) and self.amplitude > 0):
+        if not (np.isfinite(self.grey).all() and np.isfinite(self.amplitude).all() and np.all(self.amplitude > 0)):
             raise ValueError(
-                f"screen: grey level {self.grey:g}, {self.amplitude:g} levels at contrast 1. Give numbers, the second above 0."
+                f"screen: grey level {in_words(self.grey)}, {in_words(self.amplitude)} levels at contrast 1. Give numbers, the second "
+                "above 0."
             )
 
     @property

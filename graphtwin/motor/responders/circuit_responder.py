@@ -18,10 +18,11 @@ import torch
 
 from graphtwin.coordinates import Monitor
 from graphtwin.insilico import State, state_channels
+from graphtwin.insilico.stimuli import Level
 from graphtwin.motor.circuit import Circuit
 from graphtwin.motor.fit import Fits
 from graphtwin.motor.model import Dynamics, columns_of, stream
-from graphtwin.motor.responders.senses import Senses, require_senses
+from graphtwin.motor.responders.senses import Senses, Strength, require_senses
 from graphtwin.motor.responders.visual_field import EyeMap
 from graphtwin.schema import IMAGED_AT, NEURON
 from graphtwin.shapes import Float, Int
@@ -58,8 +59,13 @@ class CircuitResponder:
     neurons: Int[np.ndarray, " answering"] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse senses of another circuit."""
+        """Refuse senses of another circuit, and senses of several ranges that see the same pictures."""
         require_senses(self.senses, self.circuit)
+        if self.eye is not None and isinstance(self.senses.rest, np.ndarray):
+            raise ValueError(
+                f"{self.name}: its {len(self.senses.rows)} senses have a range each, but see the same pictures, which have one. Take "
+                "senses of one range (senses_of, together=True)."
+            )
 
     @cached_property
     def rows(self) -> Int[np.ndarray, " answering"]:
@@ -97,14 +103,15 @@ class CircuitResponder:
         return self.eye.size if self.eye is not None else (1, len(self.senses.rows))
 
     @property
-    def grey(self) -> tuple[float, float]:
-        """What goes in at rest, and how far input is from it in trials (root mean square)."""
-        return self.senses.rest, self.senses.deviation
+    def grey(self) -> tuple[Level, Level]:
+        """What goes in at rest, and how far input is from it in trials (root mean square); one number, or one a sense."""
+        return _in_a_row(self.senses.rest), _in_a_row(self.senses.deviation)
 
     @property
-    def levels(self) -> tuple[float, float]:
-        """Lowest and highest input of the trials."""
-        return self.senses.levels
+    def levels(self) -> tuple[Level, Level]:
+        """Lowest and highest input of the trials; one number, or one a sense."""
+        low, high = self.senses.levels
+        return _in_a_row(low), _in_a_row(high)
 
     @property
     def signed(self) -> bool:
@@ -190,13 +197,18 @@ class CircuitResponder:
         if self.eye is None:
             return pixels
         at = torch.from_numpy(self.eye.pixel)
-        return torch.where(at >= 0, pixels[..., at.clamp(min=0)], self.senses.rest)
+        return torch.where(at >= 0, pixels[..., at.clamp(min=0)], float(self.senses.rest))
 
     def _windows(self, video: np.ndarray) -> Iterator[Float[np.ndarray, "one window inputs"]]:
         """A stimulus, in memory or on disk, as windows of input."""
         for begin in range(0, len(video), self.window):
             part = np.require(video[begin : begin + self.window], np.float32, ["C", "W"])  # one on the disk cannot be written: it is copied
             yield self._given(torch.from_numpy(part.reshape(1, len(part), -1))).numpy()
+
+
+def _in_a_row(strength: Strength) -> Level:
+    """A number of each sense as one of each pixel."""
+    return strength[None] if isinstance(strength, np.ndarray) else strength
 
 
 def responders_of(

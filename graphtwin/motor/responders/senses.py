@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphtwin.motor.circuit import Circuit, Trials
-from graphtwin.shapes import Int
+from graphtwin.shapes import Float, Int
+
+Strength = float | Float[np.ndarray, " inputs"]
 
 
 @dataclass(frozen=True)
@@ -17,26 +19,30 @@ class Senses:
 
     Attributes:
         rows: Their rows in the circuit.
-        rest: What goes in where nothing is shown: the median of all input of the trials. It is 0 where input comes in pulses, and the mean
-            light where it is a film.
-        deviation: Root mean square of the input of the trials from rest.
-        levels: Lowest and highest input of the trials.
+        rest: What goes in where nothing is shown: the median of the input of the trials. It is 0 where input comes in pulses, and the mean
+            light where it is a film. One number for all senses, or one each.
+        deviation: How strong input is: its root mean square from rest; likewise.
+        levels: Lowest and highest input of the trials; likewise.
     """
 
     rows: Int[np.ndarray, " inputs"]
-    rest: float
-    deviation: float
-    levels: tuple[float, float]
+    rest: Strength
+    deviation: Strength
+    levels: tuple[Strength, Strength]
 
 
-def senses_of(circuit: Circuit, trials: Trials, names: Sequence[str] = ()) -> Senses:
-    """The neurons that take input in trials, and what went into them.
+def senses_of(circuit: Circuit, trials: Trials, names: Sequence[str] = (), together: bool = False) -> Senses:
+    """The neurons that take input in trials, and what went into each of them.
+
+    A sense that trials seldom stimulate is not weak: how strong its input is, is told by the steps in which it is not at rest, and how many
+    these are by all senses together.
 
     Args:
         circuit: The circuit.
         trials: Trials, whose input says what the circuit is used to.
         names: Names of the neurons that take input; none takes the sensory ones among those that trials stimulate, or, where none is marked
             as sensory, all that trials stimulate.
+        together: All senses have one range, as those have that see the same pictures.
 
     Raises:
         ValueError: A neuron that no trial stimulates, of which nothing says how much input it takes, or input that never changes.
@@ -56,11 +62,18 @@ def senses_of(circuit: Circuit, trials: Trials, names: Sequence[str] = ()) -> Se
     if not len(rows):
         raise ValueError(f"None of {len(circuit.names)} neurons is stimulated in any trial: nothing can be shown to this circuit.")
     given = trials.stimulus[:, :, [int(np.flatnonzero(stimulated == row)[0]) for row in rows]]
-    rest = float(np.median(given))
-    deviation = float(np.sqrt(np.square(given - rest, dtype=np.float64).mean()))
-    if not deviation > 0:
-        raise ValueError(f"The input of {len(rows)} neurons is {rest:g} in all {len(given)} trials. Give trials in which it changes.")
-    return Senses(rows, rest, deviation, (float(given.min()), float(given.max())))
+    rest = np.median(given) if together else np.median(given, axis=(0, 1))
+    away = np.square(given - rest, dtype=np.float64)
+    if not away.any():
+        told = f"{len(rows)} neurons is {np.min(rest):g}" if np.ptp(rest) == 0 else f"each of {len(rows)} neurons is the same"
+        raise ValueError(f"The input of {told} in all {len(given)} trials. Give trials in which it changes.")
+    if together:
+        return Senses(rows, float(rest), float(np.sqrt(away.mean())), (float(given.min()), float(given.max())))
+    often = np.count_nonzero(away, axis=(0, 1))
+    strong = away.sum(axis=(0, 1)) / np.maximum(often, 1)
+    strong[often == 0] = np.median(strong[often > 0])  # an input that stays at rest has no strength of its own, nor room to go anywhere
+    deviation = np.sqrt(strong * often.sum() / away.size)
+    return Senses(rows, rest, deviation, (given.min(axis=(0, 1)), given.max(axis=(0, 1))))
 
 
 def require_senses(senses: Senses, circuit: Circuit) -> None:

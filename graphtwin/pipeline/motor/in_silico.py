@@ -44,7 +44,7 @@ def load_responders(
     fitted = load_fitted(run)
     require_as_written(run, CIRCUIT_FILE, TRIALS, HELD_OUT)
     study = read_study(run)
-    senses = senses_of(study.circuit, study.trials, inputs)
+    senses = senses_of(study.circuit, study.trials, inputs, together=places is not None)
     eye = None if places is None else _eye(Path(places), study.circuit, senses.rows)
     return responders_of(fitted, senses, run.resolve().name, eye, neurons)
 
