@@ -57,6 +57,8 @@ graphtwin motor predict runs/loop --stimulate touch_01,light_02 --out touched.cs
 graphtwin motor predict runs/loop --stimulate touch_01 --strength -1 --out touched.parquet
 
 graphtwin motor predict runs/loop --stimulus loop/trials.h5 --out predicted.h5
+
+graphtwin motor predict runs/larva --out places.csv
 """
 
 ABLATE_EXAMPLES = """[bold]Examples[/bold]
@@ -179,12 +181,17 @@ def _predict(
     stimulus: Annotated[Path | None, typer.Option(help="HDF5 file with a stimulus, as a file of trials has it.")] = None,
     force: Force = False,
 ) -> None:
-    """Predict the activity of all neurons and motor output under a stimulus, however long it is, and how far that may be off."""
+    """Predict the activity of all neurons and motor output under a stimulus, however long it is, and how far that may be off.
+
+    Of a run that was fitted to orders of recruitment, without a stimulus: the place of every motor neuron, those without an order too.
+    """
     with words():
         from graphtwin.artifacts import TABLES, require_new
         from graphtwin.extras import require_packages
         from graphtwin.kinds import MOTOR, require_kind
 
+        if stimulate is None and stimulus is None and _places(run, out, force):
+            return
         if (stimulate is None) == (stimulus is None):
             raise ValueError("motor predict: give either --stimulate or --stimulus.")
         if strength is not None and stimulate is None:
@@ -199,6 +206,22 @@ def _predict(
             load_fitted(run), out, _listed(stimulate, "--stimulate"), stimulus, 1.0 if strength is None else strength
         )
         typer.echo(f"{out}: {trials} trial{'s' * (trials != 1)} of {steps} steps")
+
+
+def _places(run: Path, out: Path, force: bool) -> bool:
+    """Write places of motor neurons where a run was fitted to orders of recruitment, and say whether it was."""
+    from graphtwin.artifacts import require_new
+    from graphtwin.kinds import MOTOR, require_kind
+    from graphtwin.pipeline.motor import asks_orders, write_places
+
+    require_kind(run, MOTOR)
+    if not asks_orders(run):
+        return False
+    require_new(out, force=force)
+    for sentence in write_places(run, out):
+        typer.echo(sentence)
+    typer.echo(f"{out}: a row a condition and motor neuron")
+    return True
 
 
 @app.command("ablate", epilog=ABLATE_EXAMPLES)

@@ -84,12 +84,12 @@ def predict_orders(
     own = [groups[condition.rows] for condition in conditions]
     pairs = [pairs_of(some) for some in own]
     told = {name: [_nothing(condition, both) for condition, both in zip(conditions, pairs, strict=True)] for name in models}
-    whole = [_whole(settings, noise, condition.rows) for condition in conditions]
+    whole = [whole_orders(settings, noise, condition.rows) for condition in conditions]
     for left_out in combinations_with_replacement(np.unique(np.concatenate(own)).tolist(), 2):
-        fits = [_fitted(*every, noise, one.values, some, left_out) for every, one, some in zip(whole, conditions, own, strict=True)]
+        fits = [fitted_orders(*every, noise, one.values, some, left_out) for every, one, some in zip(whole, conditions, own, strict=True)]
         evidence = prior + sum(fit.evidence for fit in fits)
         for name, model in models.items():
-            weight = _softmax(np.where(model[:, None], evidence, -np.inf))
+            weight = softmax(np.where(model[:, None], evidence, -np.inf))
             for place, fit in enumerate(fits):
                 one = told[name][place]
                 if left_out[0] == left_out[1]:
@@ -138,7 +138,7 @@ def _nothing(condition: Condition, pairs: np.ndarray) -> Told:
     return Told(np.zeros((draws, n)), np.zeros((draws, pairs.shape[1])))
 
 
-def _whole(
+def whole_orders(
     settings: Float[np.ndarray, "settings motor motor"], noise: Float[np.ndarray, " settings"], rows: Int[np.ndarray, " neurons"]
 ) -> tuple[Float[np.ndarray, "settings neurons neurons"], Float[np.ndarray, "settings neurons neurons"]]:
     """Covariance of the neurons of an order, without noise, and the inverse of that with noise."""
@@ -146,15 +146,15 @@ def _whole(
     return covariance, np.linalg.inv(covariance + noise[:, None, None] * np.eye(len(rows)))
 
 
-def _fitted(
+def fitted_orders(
     covariance: Float[np.ndarray, "settings neurons neurons"],
     inverse: Float[np.ndarray, "settings neurons neurons"],
     noise: Float[np.ndarray, " settings"],
     values: Float[np.ndarray, "draws neurons"],
     groups: Int[np.ndarray, " neurons"],
-    left_out: tuple[int, int],
+    left_out: tuple[int, ...],
 ) -> Fit:
-    """All settings, fitted to the neurons of an order that are in neither of two groups."""
+    """All settings, fitted to the neurons of an order that are in none of some groups."""
     out = np.isin(groups, left_out)
     held, kept = np.flatnonzero(out), np.flatnonzero(~out)
     y = values[:, kept].T
@@ -192,7 +192,7 @@ def _inner(
     return -0.5 * (len(groups) * np.log(scale) + misfit / scale - certain[:, None])
 
 
-def _softmax(values: Float[np.ndarray, "settings draws"]) -> Float[np.ndarray, "settings draws"]:
+def softmax(values: Float[np.ndarray, "settings draws"]) -> Float[np.ndarray, "settings draws"]:
     """Weights of the settings in each draw."""
     weights = np.exp(values - values.max(axis=0))
     return np.asarray(weights / weights.sum(axis=0))

@@ -11,18 +11,22 @@ if TYPE_CHECKING:
     from graphtwin.pipeline.motor.held_out_scores import score_motor
     from graphtwin.pipeline.motor.in_silico import answering_circuit, load_responders
     from graphtwin.pipeline.motor.motor_job import fit_motor
+    from graphtwin.pipeline.motor.order_prediction import places_of, write_places
     from graphtwin.pipeline.motor.prediction import write_predicted
-    from graphtwin.pipeline.motor.run_folder import load_fitted
+    from graphtwin.pipeline.motor.run_folder import asks_orders, load_fitted
     from graphtwin.pipeline.motor.settings import MotorRunConfig
 
 __all__ = [
     "MotorRunConfig",
     "ablate_run",
     "answering_circuit",
+    "asks_orders",
     "fit_motor",
     "load_fitted",
     "load_responders",
+    "places_of",
     "score_motor",
+    "write_places",
     "write_predicted",
 ]
 
@@ -32,9 +36,12 @@ __getattr__ = public_names(
         "MotorRunConfig": ("graphtwin.pipeline.motor.settings", "MotorRunConfig"),
         "ablate_run": ("graphtwin.pipeline.motor.ablation", "ablate_run"),
         "answering_circuit": ("graphtwin.pipeline.motor.in_silico", "answering_circuit"),
+        "asks_orders": ("graphtwin.pipeline.motor.run_folder", "asks_orders"),
         "load_responders": ("graphtwin.pipeline.motor.in_silico", "load_responders"),
         "fit_motor": ("graphtwin.pipeline.motor.motor_job", "fit_motor"),
         "load_fitted": ("graphtwin.pipeline.motor.run_folder", "load_fitted"),
+        "places_of": ("graphtwin.pipeline.motor.order_prediction", "places_of"),
+        "write_places": ("graphtwin.pipeline.motor.order_prediction", "write_places"),
         "score_motor": ("graphtwin.pipeline.motor.held_out_scores", "score_motor"),
         "write_predicted": ("graphtwin.pipeline.motor.prediction", "write_predicted"),
     },

@@ -133,13 +133,23 @@ def require_first_predicts(folder: Path) -> None:
         )
 
 
+def asks_orders(folder: str | Path) -> bool:
+    """Whether a run asked for the order of recruitment alone.
+
+    Args:
+        folder: Folder that `graphtwin motor fit` wrote.
+    """
+    return (Path(folder) / ORDERS).exists()
+
+
 def require_dynamics(folder: Path) -> None:
     """Raise where a run asked for the order of recruitment alone: nothing in it says what neurons do from step to step."""
-    if (folder / ORDERS).exists():
+    if asks_orders(folder):
         raise ValueError(
             f"{folder}: was fitted to orders of recruitment, which tell when motor neurons fire and not what neurons do from step to step, "
-            "so that no stimulus and no lesion has an answer. What it predicts is in orders.csv and pairs.csv. Fit a source that has "
-            "trials, or responses to stimulation."
+            "so that no stimulus has an answer. Nor has a lesion: neurons whose inputs are alike fire together, and nothing says what "
+            "one does that has lost some of its inputs. What it predicts is in orders.csv and pairs.csv, and `graphtwin motor predict` "
+            "without a stimulus tells the place of every motor neuron. Fit a source that has trials, or responses to stimulation."
         )
 
 
