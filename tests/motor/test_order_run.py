@@ -16,6 +16,7 @@ from graphtwin.folders import WORK, changed_files
 from graphtwin.motor.scores import order_verdict
 from graphtwin.pipeline.motor import fit_motor
 from graphtwin.report.pages import motor_page
+from graphtwin.statistics import holm
 from tests.motor import command_line
 from tests.motor.crawling_circuit import crawling, write_larva
 from tests.motor.order_source import MOTOR, order_table, planted, write_source
@@ -133,17 +134,36 @@ def test_one_condition_is_noted_and_without_rewired_circuits_nothing_is_shown(tm
     assert any(note.startswith("One condition (forward)") for note in said["notes"])
 
 
-@pytest.mark.parametrize("permutations", [0, 5])
+@pytest.mark.parametrize("permutations", [0, 58])
 def test_too_few_permutations_test_nothing(tmp_path, permutations):
     settings = ("--set", f"permutations={permutations}", "--set", "replicates=0", "--workers", 1)
     code, said = asked("fit", write_source(tmp_path / "source", order_table(planted())), "--out", tmp_path / "run", *settings)
     assert code == 0, said
     notes = json.loads((tmp_path / "run" / "notes.json").read_text())
-    untested = f"all conditions: not tested: permutations = {permutations}, and 19 are needed for a p of 0.05."
+    needed = "59 are needed for a p of 0.05 that is adjusted for 3 questions"
+    untested = f"all conditions: not tested: permutations = {permutations}, and {needed}."
     assert notes["found"][0].startswith(f"Order in which motor neurons are recruited that no fit has seen, {untested}")
-    assert f"permutations = {permutations}: a p of 0.05 needs 19, so that no answer can be yes." in notes["notes"]
+    assert f"permutations = {permutations}: a p of 0.05 needs 59, so that no answer can be yes." in notes["notes"]
     assert motor_page.parted(notes["found"][0])["badge"] == "not tested"
     assert "of 0 questions" not in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_three_questions_are_told_to_be_three_and_their_p_is_adjusted(run):
+    table = pd.read_csv(run / "scores.csv")
+    own = table[table["model"] == "circuit"].pivot(index="question", columns="metric", values=["p", "p_adj"])
+    larger = own["p"].max(axis=1)
+    assert (own["p_adj"]["spearman"] == own["p_adj"]["closeness"]).all()
+    np.testing.assert_allclose(own["p_adj"]["spearman"], holm(larger.to_numpy()))
+    said = json.loads((run / "notes.json").read_text())
+    assert any(note.startswith("3 questions were asked, of all conditions together and of each") for note in said["notes"])
+    assert all("; the larger p, adjusted for 3 questions 0.0" in sentence for sentence in said["found"] if ": yes" in sentence)
+    differences = pd.read_csv(run / "differences.csv")
+    worse = table.assign(p=0.03, p_adj=0.09).where(table["model"] == "circuit", table)
+    assert all(
+        "not shown: not surely above permuted identities (order p 0.030 and closeness of pairs p 0.030, adjusted for 3 questions 0.090)"
+        in sentence
+        for sentence in order_verdict(worse, differences)
+    )
 
 
 def test_a_condition_keeps_its_name_in_the_verdict_and_is_no_model(run):

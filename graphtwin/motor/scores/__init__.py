@@ -3,14 +3,13 @@
 from graphtwin.motor.scores.differences import CIRCUIT, differences
 from graphtwin.motor.scores.measured import Predicted, measured, measured_lesions, measured_responses, predicted_by
 from graphtwin.motor.scores.order_scores import QUESTION, Scores, conditions_of, draws_of, order_differences, scores_of, tabulated_orders
-from graphtwin.motor.scores.order_verdict import FEWEST_PERMUTATIONS, SURE, order_verdict
+from graphtwin.motor.scores.order_verdict import SURE, fewest_permutations, order_verdict
 from graphtwin.motor.scores.score import tabulated
 from graphtwin.motor.scores.split import Split, split_stimulated, split_trials
 from graphtwin.motor.scores.verdict import verdict
 
 __all__ = [
     "CIRCUIT",
-    "FEWEST_PERMUTATIONS",
     "Predicted",
     "QUESTION",
     "SURE",
@@ -19,6 +18,7 @@ __all__ = [
     "conditions_of",
     "differences",
     "draws_of",
+    "fewest_permutations",
     "measured",
     "measured_lesions",
     "measured_responses",

@@ -14,7 +14,7 @@ from graphtwin.motor.fit import Condition, Told, pairs_of
 from graphtwin.motor.scores.differences import CIRCUIT
 from graphtwin.motor.scores.score import REPLICATES
 from graphtwin.shapes import Float
-from graphtwin.statistics import Resampled, cluster_counts, one_sided_p, resampled
+from graphtwin.statistics import Resampled, cluster_counts, holm, one_sided_p, resampled
 
 QUESTION = "recruitment"  # of all conditions together; of one it is "recruitment, forward"
 ORDER, CLOSENESS = "spearman", "closeness"
@@ -97,7 +97,8 @@ def tabulated_orders(
 
     Returns:
         Columns question, model, metric, estimate, low, high (NaN below five neurons), n, resampled, chance, p (one-sided; NaN of a
-        model that was not permuted). The last model, permuted identities, has the mean and the middle 95 % of the circuit's.
+        model that was not permuted), p_adj (of a question, the larger p of its metrics, by Holm over the questions of a model). The last
+        model, permuted identities, has the mean and the middle 95 % of the circuit's.
     """
     rows = []
     for model, own in scores.items():
@@ -114,7 +115,10 @@ def tabulated_orders(
             low, high = np.quantile(draws, [0.025, 0.975])
             told = {"question": question, "model": PERMUTED, "metric": metric, "estimate": draws.mean(), "low": low, "high": high}
             rows.append(told | {"n": len(draws), "resampled": "permutations", "chance": 0.0, "p": np.nan})
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    larger = table.groupby(["model", "question"], sort=False)["p"].max()
+    adjusted = larger.groupby("model", sort=False).transform(lambda p: holm(p.to_numpy(np.float64)))
+    return table.join(adjusted.rename("p_adj"), on=["model", "question"])
 
 
 def order_differences(scores: Mapping[str, Scores], controls: Sequence[str]) -> pd.DataFrame:

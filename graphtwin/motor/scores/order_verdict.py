@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
 from graphtwin.motor.controls import SHARED_ALONE
 from graphtwin.motor.scores.differences import CIRCUIT
 from graphtwin.motor.scores.order_scores import CLOSENESS, ORDER, PERMUTED, QUESTION
 
-SURE = 0.05  # p up to which a score is above chance
-FEWEST_PERMUTATIONS = 19  # permutations with which p can be as small
+SURE = 0.05  # adjusted p up to which scores are above chance
 WORDS = {ORDER: "order", CLOSENESS: "closeness of pairs"}
+
+
+def fewest_permutations(questions: int) -> int:
+    """Permutations with which an adjusted p can be as small as `SURE`.
+
+    Args:
+        questions: How many are asked, each with a verdict.
+    """
+    return math.ceil(questions / SURE) - 1
 
 
 def order_verdict(table: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
     """What the scores say of the wiring, of all orders together and of each.
 
-    Yes: by both metrics the circuit is above chance (p of permuted identities up to .05) and surely better than every control without the
-    wiring (each 95 % interval above 0), rewired circuits among these. Not shown: it is ahead of each, but not surely by both metrics, or no
-    circuit was rewired. No: it is behind one of them. Not tested: it is behind none, and permutations are too few for such a p. Shared
-    input alone is anatomy too: a sentence of its own compares with it.
+    Yes: by both metrics the circuit is above chance (p of permuted identities, the larger of both, adjusted for all questions, up to .05)
+    and surely better than every control without the wiring (each 95 % interval above 0), rewired circuits among these. Not shown: it is
+    ahead of each, but not surely by both metrics, or no circuit was rewired. No: it is behind one of them. Not tested: it is behind none,
+    and permutations are too few for such a p. Shared input alone is anatomy too: a sentence of its own compares with it.
 
     Args:
         table: Scores of all models (`tabulated_orders`).
@@ -27,11 +37,12 @@ def order_verdict(table: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
     """
     asked = table.loc[table["model"] == CIRCUIT, "question"].unique()
     return [
-        _sentence(question, table[table["question"] == question], differences[differences["question"] == question]) for question in asked
+        _sentence(question, table[table["question"] == question], differences[differences["question"] == question], len(asked))
+        for question in asked
     ]
 
 
-def _sentence(question: str, table: pd.DataFrame, differences: pd.DataFrame) -> str:
+def _sentence(question: str, table: pd.DataFrame, differences: pd.DataFrame, questions: int) -> str:
     """The finding of one question."""
     said = "Order in which motor neurons are recruited that no fit has seen"
     said += f", {question.removeprefix(f'{QUESTION}, ')!r}" if question != QUESTION else ", all conditions"
@@ -40,15 +51,18 @@ def _sentence(question: str, table: pd.DataFrame, differences: pd.DataFrame) -> 
     numbers = "; ".join(_numbers(metric, own.loc[metric], table) for metric in WORDS)
     beyond = _beyond(differences[differences["control"] == SHARED_ALONE].set_index("metric"))
     behind, unsure = unwired[unwired["difference"] <= 0], unwired[~(unwired["low"] > 0)]
-    chance, permuted = own["p"] <= SURE, int(table.loc[table["model"] == PERMUTED, "n"].max() if own["p"].notna().any() else 0)
+    permuted = int(table.loc[table["model"] == PERMUTED, "n"].max() if own["p"].notna().any() else 0)
+    needed, adjusted = fewest_permutations(questions), own["p_adj"].max()
+    among = f", adjusted for {questions} questions {adjusted:.3f}" if questions > 1 else ""
     if len(behind):
         worst = behind.loc[behind["difference"].idxmin()]
         found = f"no, {worst['control']!r} does as well by {WORDS[worst['metric']]} ({_interval(worst)})"
-    elif permuted < FEWEST_PERMUTATIONS:
-        found = f"not tested: permutations = {permuted}, and {FEWEST_PERMUTATIONS} are needed for a p of {SURE}"
-    elif not chance.all():
-        which = " and ".join(f"{WORDS[metric]} p {own.loc[metric, 'p']:.3f}" for metric in WORDS if not chance[metric])
-        found = f"not shown: not surely above permuted identities ({which})"
+    elif permuted < needed:
+        of = f" that is adjusted for {questions} questions" if questions > 1 else ""
+        found = f"not tested: permutations = {permuted}, and {needed} are needed for a p of {SURE}{of}"
+    elif not adjusted <= SURE:
+        which = " and ".join(f"{WORDS[metric]} p {own.loc[metric, 'p']:.3f}" for metric in WORDS)
+        found = f"not shown: not surely above permuted identities ({which}{among})"
     elif len(unsure):
         nearest = unsure.loc[unsure["difference"].idxmin()]
         by = f"{WORDS[nearest['metric']]}, {_interval(nearest)}"
@@ -58,6 +72,8 @@ def _sentence(question: str, table: pd.DataFrame, differences: pd.DataFrame) -> 
     else:
         n = unwired["control"].nunique()
         found = f"yes, the wiring predicts it: above chance, and surely better than each of {n} controls without it"
+    if among and adjusted <= SURE:
+        numbers += f"; the larger p{among}"
     return f"{said}: {found}. {beyond} {numbers[:1].upper()}{numbers[1:]}."
 
 

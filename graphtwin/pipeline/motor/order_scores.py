@@ -15,9 +15,9 @@ from graphtwin.motor.fit import Told, pairs_of
 from graphtwin.motor.model import COUNTS
 from graphtwin.motor.scores import (
     CIRCUIT,
-    FEWEST_PERMUTATIONS,
     SURE,
     conditions_of,
+    fewest_permutations,
     order_differences,
     order_verdict,
     scores_of,
@@ -85,9 +85,15 @@ def _notes(study: OrderStudy) -> list[str]:
         found.append(f"{unsigned} of {len(study.circuit.pre)} edges have no sign, and count as those that excite.")
     if study.config.replicates:
         found.append(f"Each rewired control is the mean of {max(DRAWS, study.config.replicates)} circuits.")
-    n = study.config.permutations
-    if n < FEWEST_PERMUTATIONS:
-        found.append(f"permutations = {n}: a p of {SURE} needs {FEWEST_PERMUTATIONS}, so that no answer can be yes.")
+    n, questions = study.config.permutations, len(orders.conditions) + (len(orders.conditions) > 1)
+    if questions > 1:
+        found.append(
+            f"{questions} questions were asked, of all conditions together and of each. What is above chance is so with its p adjusted for "
+            "all of them (Holm), of each question the larger p of its two metrics."
+        )
+    needed = fewest_permutations(questions)
+    if n < needed:
+        found.append(f"permutations = {n}: a p of {SURE} needs {needed}, so that no answer can be yes.")
     return [*found, "No ceiling: nothing says how alike the orders of two animals are."]
 
 
