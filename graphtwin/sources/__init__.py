@@ -8,7 +8,7 @@ from graphtwin.public import public_names
 
 if TYPE_CHECKING:
     from graphtwin.sources.doors import load, open_recording
-    from graphtwin.sources.formats import OF_ANOTHER, RECRUITMENT, RESPONSES, Offers, SourceTables, Table, TrialArrays, read_trials
+    from graphtwin.sources.formats import OF_ANOTHER, RECRUITMENT, RESPONSES, SINGLE, Offers, SourceTables, Table, TrialArrays, read_trials
     from graphtwin.sources.names import BUNDLED, require_source
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "OF_ANOTHER",
     "RECRUITMENT",
     "RESPONSES",
+    "SINGLE",
     "Offers",
     "SourceTables",
     "Table",
@@ -35,6 +36,7 @@ __getattr__ = public_names(
         "require_source": ("graphtwin.sources.names", "require_source"),
         "OF_ANOTHER": ("graphtwin.sources.formats.source_tables", "OF_ANOTHER"),
         "RECRUITMENT": ("graphtwin.sources.formats.recruitment_tables", "RECRUITMENT"),
+        "SINGLE": ("graphtwin.sources.formats.source_tables", "SINGLE"),
         "RESPONSES": ("graphtwin.sources.formats.response_tables", "RESPONSES"),
         "Offers": ("graphtwin.sources.formats.source_tables", "Offers"),
         "SourceTables": ("graphtwin.sources.formats.source_tables", "SourceTables"),

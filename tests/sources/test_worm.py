@@ -157,6 +157,10 @@ def test_raw_responses_come_from_what_the_user_has_installed(installed, monkeypa
         file["neuron_ids"] = np.array([b"AVAR", b"ASHL", b"AWCOFF"])
         file["wt/dFF"] = np.array([[0.1, 0.3, 9.0], [0.7, 0.2, 9.0], [9.0, 9.0, 9.0]])  # rows respond
         file["wt/occ1"] = np.array([[0, 2, 1], [0, 1, 1], [1, 1, 1]])
+    assert not load_worm().of("responses_to_stimulation_single")  # a file without single ones
+    with h5py.File(folder / "data/funatlas.h5", "a") as file:
+        each = file.create_dataset("wt/dFF_all", (3, 3), h5py.vlen_dtype(np.float64))
+        each[0, 1], each[1, 1], each[1, 0], each[2, 1] = [0.2, 0.4], [0.2], [5.0], [6.0]  # AVAR was stimulated where nobody looked
     source = load_worm()
     table = source.of("function")[0].frame
     ids = source.of("nuclei")[0].frame.set_index("name")["nucleus_id"]
@@ -164,6 +168,10 @@ def test_raw_responses_come_from_what_the_user_has_installed(installed, monkeypa
     assert table.set_index("unit_id")["stimulated_ASHL"].to_dict() == {ids["AVAR"]: 0.3, ids["ASHL"]: 0.2}
     assert "GPL-3" in source.credits["signal propagation"]
     assert "wormneuroatlas/data/funatlas.h5" in source.sha256
+    single = source.of("responses_to_stimulation_single")[0].frame
+    asked = single[(single["pre_root_id"] == ids["ASHL"]) & (single["post_root_id"] == ids["AVAR"])]
+    assert asked["response"].tolist() == [0.2, 0.4]
+    assert single["response"].tolist() == [0.2, 0.4, 0.2]
 
 
 def test_a_missing_package_is_told_with_what_installs_it_and_why_without_dependencies(monkeypatch, tmp_path):

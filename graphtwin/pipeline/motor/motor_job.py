@@ -13,7 +13,7 @@ from graphtwin.extras import require_packages
 from graphtwin.folders import clear_finished, written
 from graphtwin.kinds import MOTOR, is_finished
 from graphtwin.motor import Circuit
-from graphtwin.motor.circuit import circuit_of, exposure_of, orders_of, responses_of, trials_of
+from graphtwin.motor.circuit import circuit_of, exposure_of, orders_of, responses_of, single_responses_of, trials_of
 from graphtwin.motor.model import CircuitNetwork, Scales
 from graphtwin.motor.scores import split_stimulated, split_trials
 from graphtwin.pipeline.motor.fits import fit_jobs, run_fits
@@ -142,7 +142,8 @@ def _of_responses(tables: SourceTables, circuit: Circuit, config: MotorRunConfig
         )
     trials = found.as_trials(circuit, config.response.held_s, config.model.tau_s / STEPS)
     splits = split_stimulated(trials.names, config.folds, config.seed)
-    study = MotorStudy(circuit, trials, splits, config, exposure_of(tables, circuit), found, other)
+    single = single_responses_of(tables, circuit, found)
+    study = MotorStudy(circuit, trials, splits, config, exposure_of(tables, circuit), found, other, single)
     for fold in range(len(splits)):
         study.training(fold)  # an error before anything is fitted where a fold has no scale
     return study

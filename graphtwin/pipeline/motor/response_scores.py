@@ -13,7 +13,7 @@ from graphtwin.execute import threads
 from graphtwin.motor import FittedCircuit, Responses
 from graphtwin.motor.controls import of_another_animal, static_responses, usual_of
 from graphtwin.motor.fit import spread_of
-from graphtwin.motor.scores import CIRCUIT, differences, measured_responses, tabulated
+from graphtwin.motor.scores import CEILING, CIRCUIT, differences, halves_of_responses, measured_responses, tabulated
 from graphtwin.pipeline.motor.fits import FitJob, Fitted, failure_of, fit_jobs, left_out, load_model
 from graphtwin.pipeline.motor.run_folder import MotorStudy
 from graphtwin.pipeline.motor.score_tables import ALWAYS, MANY, USUAL, edge_table, files_of, neuron_table, write_tables
@@ -143,13 +143,22 @@ def _pairs(study: MotorStudy, said: np.ndarray, spread: np.ndarray) -> pd.DataFr
 
 
 def _ceiling(study: MotorStudy, notes: list[str]) -> pd.DataFrame:
-    """How well another animal's responses predict these, of the pairs that were measured in both."""
+    """How well another animal's responses predict these, or else halves of the single responses each other; `how` says what it is."""
     seen, other = _measured(study), study.of_another
-    columns = ["question", "metric", "ceiling", "n"]
-    if other is None:
+    if other is not None:
+        names = other.names(study.circuit), tuple(study.circuit.names[row] for row in other.responding)
+        matrix = of_another_animal(study.circuit, *names, other.values)[np.ix_(seen.stimulated, seen.responding)]
+        table = tabulated(_units("another animal", matrix, study), study.config.seed).assign(how="another animal")
+        return table.rename(columns={"estimate": "ceiling"})[CEILING]
+    if study.single is None:
         notes.append(ONE_ANIMAL)
-        return pd.DataFrame(columns=columns)
-    names = other.names(study.circuit), tuple(study.circuit.names[row] for row in other.responding)
-    matrix = of_another_animal(study.circuit, *names, other.values)[np.ix_(seen.stimulated, seen.responding)]
-    table = tabulated(_units("another animal", matrix, study), study.config.seed)
-    return table.rename(columns={"estimate": "ceiling"})[columns]
+        return pd.DataFrame(columns=CEILING)
+    table, between = halves_of_responses(seen, study.single, seen.names(study.circuit), study.config.seed)
+    pairs, n = study.single.measured_twice(seen.values.shape), int(np.isfinite(seen.values).sum())
+    notes.append(
+        f"The ceiling is of halves of single responses, of the {pairs} of {n} pairs that were measured twice or more. Halves have rank "
+        f"correlation {between:.3f} with each other, and so means of all {2 * between / (1 + between):.3f}, whose root is the ceiling "
+        "(Spearman-Brown). The AUC is plainly that of one half for who responds in the other, which knows half as much. Which single "
+        "responses are of one animal is not known: animals may be less alike than halves."
+    )
+    return table

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from graphtwin.config import dump_toml, load_config, read_toml
 from graphtwin.folders import require_as_written
 from graphtwin.kinds import MOTOR, require_kind, require_place
 from graphtwin.motor import Circuit, FittedCircuit, Orders, Responses, Trials
+from graphtwin.motor.circuit import SingleResponses
 from graphtwin.motor.scores import Split
 from graphtwin.pipeline.motor.settings import WITHOUT_EFFECT, MotorRunConfig
 from graphtwin.sources.formats import TrialArrays, read_trials, write_trials
@@ -31,7 +32,10 @@ EXPOSURE = "exposure.parquet"  # exposure by rows of the circuit, where the sour
 # Responses to stimulation, where the source has these and no trials, of its own animal and of another.
 RESPONSES, OF_ANOTHER = "measured_responses.pt", "responses_of_another.pt"
 BEFORE = "control_fits"  # setting of runs whose predictions were means over fits
+SINGLE = "single_responses.pt"  # those of which the source's own responses are means, where it has these
 ORDERS = "orders.pt"  # orders of recruitment, where the source has these and neither trials nor responses
+
+Measured = TypeVar("Measured", Responses, SingleResponses)
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class MotorStudy:
         exposure: How much each neuron (row) could meet each other; None where the source does not say.
         responses: Responses to the stimulation of single neurons, where the source has these and no trials.
         of_another: Those of another animal, where it has them too.
+        single: Single ones, of which they are means, where it has these.
     """
 
     circuit: Circuit
@@ -55,6 +60,7 @@ class MotorStudy:
     exposure: scipy.sparse.csr_matrix | None = None
     responses: Responses | None = None
     of_another: Responses | None = None
+    single: SingleResponses | None = None
 
     @property
     def split(self) -> Split:
@@ -89,7 +95,7 @@ def write_study(study: MotorStudy, inputs: dict[str, str], folder: Path) -> None
     artifacts.write_json(artifacts.provenance(study.config.seed, inputs), folder / "provenance.json")
     artifacts.write_tensors(plain(study.circuit), folder / CIRCUIT)
     artifacts.write_json(study.splits[0] if study.responses is None else list(study.splits), folder / HELD_OUT)
-    for measured, name in ((study.responses, RESPONSES), (study.of_another, OF_ANOTHER)):
+    for measured, name in ((study.responses, RESPONSES), (study.of_another, OF_ANOTHER), (study.single, SINGLE)):
         if measured is not None:
             artifacts.write_tensors(plain(measured), folder / name)
     if study.exposure is not None:
@@ -108,8 +114,9 @@ def read_study(folder: Path) -> MotorStudy:
     each = held if isinstance(held, list) else [held]
     splits = tuple(Split(**{name: tuple(names) for name, names in one.items()}) for one in each)
     trials, config = _of_arrays(circuit, read_trials(folder / TRIALS)), load_config(MotorRunConfig, folder / "config.toml")
-    measured = (_responses_in(folder / name) for name in (RESPONSES, OF_ANOTHER))
-    return MotorStudy(circuit, trials, splits, config, _exposure_in(folder, len(circuit.names)), *measured)
+    own, other = (_responses_in(folder / name, Responses) for name in (RESPONSES, OF_ANOTHER))
+    single = _responses_in(folder / SINGLE, SingleResponses)
+    return MotorStudy(circuit, trials, splits, config, _exposure_in(folder, len(circuit.names)), own, other, single)
 
 
 def read_circuit(folder: Path) -> Circuit:
@@ -153,15 +160,15 @@ def require_dynamics(folder: Path) -> None:
         )
 
 
-def _responses_in(path: Path) -> Responses | None:
+def _responses_in(path: Path, kind: type[Measured]) -> Measured | None:
     """Responses to stimulation as a run began with them; None where its source had none."""
     if not path.exists():
         return None
     content = artifacts.read_tensors(path, "Fit the circuit again.")
-    if not isinstance(content, dict) or content.keys() != {field.name for field in fields(Responses)}:
+    if not isinstance(content, dict) or content.keys() != {field.name for field in fields(kind)}:
         raise ValueError(f"{path}: are no responses. Fit the circuit again.")
     columns: dict[str, Any] = {name: value.numpy() if isinstance(value, torch.Tensor) else value for name, value in content.items()}
-    return Responses(**columns)
+    return kind(**columns)
 
 
 def _exposure_in(folder: Path, n: int) -> scipy.sparse.csr_matrix | None:
@@ -186,7 +193,7 @@ def load_fitted(run: str | Path) -> FittedCircuit:
     return FittedCircuit.load(run / FITS / "circuit.pt")
 
 
-def plain(one: Circuit | Responses | Orders) -> dict[str, Any]:
+def plain(one: Circuit | Responses | SingleResponses | Orders) -> dict[str, Any]:
     """A circuit, responses or orders, as tensors, numbers and words."""
     return {
         name: torch.from_numpy(np.ascontiguousarray(value)) if isinstance(value, np.ndarray) else value for name, value in vars(one).items()

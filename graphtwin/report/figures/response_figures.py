@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from graphtwin.report.figures.drawing import WIDTH, Block, Drawn, draw_svg
 from graphtwin.report.figures.motor_figures import scored
-from graphtwin.report.figures.palette import BLUE, MUTED
+from graphtwin.report.figures.palette import BLUE, MUTED, ORANGE
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import number_text
 
@@ -60,11 +60,12 @@ def draw_responses(run: RunFolder, table: pd.DataFrame) -> Block:
     return Drawn(key, title, sentence, caption, draw_svg(key, title, (WIDTH, 3.6), fill), FILES)
 
 
-def draw_each(table: pd.DataFrame) -> Block:
+def draw_each(table: pd.DataFrame, ceiling: pd.DataFrame | None = None) -> Block:
     """The AUC of each stimulated neuron by how many respond to it.
 
     Args:
         table: As `draw_responses` takes it.
+        ceiling: What anything could reach: question, metric, ceiling, how; None where nothing says it.
     """
     key, title = "each", "Each stimulated neuron by itself"
     rows = [
@@ -73,10 +74,13 @@ def draw_each(table: pd.DataFrame) -> Block:
         if 0 < part["responds"].sum() < len(part)
     ]
     number, auc = np.array(rows or np.empty((0, 2))).T
+    top = pd.DataFrame() if ceiling is None else ceiling[ceiling["metric"] == "auc"]
 
     def fill(figure: Figure) -> None:
         axes = figure.subplots()
         axes.axhline(0.5, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
+        for most in top.get("ceiling", ()):
+            axes.axhline(most, color=ORANGE, linewidth=0.8, linestyle=(0, (1, 1.5)))
         axes.scatter(number, auc, s=12, color=BLUE, alpha=0.6, linewidths=0)
         axes.set_ylim(-0.02, 1.02)
         axes.set_xlabel("neurons that respond to it")
@@ -85,4 +89,5 @@ def draw_each(table: pd.DataFrame) -> Block:
     above = f"{int((auc > 0.5).sum())} of {len(auc)} stimulated neurons are above chance; their median AUC is "
     sentence = f"{above}{number_text(float(np.median(auc)))}." if len(auc) else "Of no stimulated neuron some respond and others do not."
     caption = "A dot a stimulated neuron, predicted by fits that have not seen it. Dashed: chance. Few responses make a wide scatter."
+    caption += f" Dotted: the ceiling, {top['ceiling'].iloc[0]:.3f} ({top['how'].iloc[0]})." if len(top) and "how" in top else ""
     return Drawn(key, title, sentence, caption, draw_svg(key, title, (0.62 * WIDTH, 3.0), fill), FILES)

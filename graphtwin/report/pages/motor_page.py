@@ -63,7 +63,7 @@ def write_motor(folder: Path) -> Path:
     """
     run = RunFolder.open(folder)
     provenance, said, files = run.json("provenance"), run.json("notes") or {}, run.files()
-    columns, rows = score_rows(run.table("scores"))
+    columns, rows = score_rows(run.table("scores"), run.table("ceiling"))
     is_of_orders = run.table("orders") is not None
     figures = [*_figures(run), circuit_figures.draw_circuit(run, fitted=not is_of_orders)]
     found = said.get("found", [])
@@ -104,7 +104,7 @@ def _figures(run: RunFolder) -> list[Block]:
         return [order_figures.draw_orders(run, orders), order_figures.draw_pairs(run, pairs)]
     table = run.table("responses")
     if table is not None:
-        return [response_figures.draw_responses(run, table), response_figures.draw_each(table)]
+        return [response_figures.draw_responses(run, table), response_figures.draw_each(table, run.table("ceiling"))]
     shown = motor_figures.read_shown(run)
     drawn = [motor_figures.draw_rasters(run, shown), motor_figures.draw_output(run, shown)]
     return [*drawn, motor_figures.draw_recruitment(run), motor_figures.draw_lesions(run)]
@@ -124,8 +124,8 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def score_rows(table: pd.DataFrame | None) -> tuple[list[str], list[dict[str, object]]]:
-    """Columns (question and metric) and rows (models) of the table of scores; the best of a column is marked."""
+def score_rows(table: pd.DataFrame | None, ceiling: pd.DataFrame | None = None) -> tuple[list[str], list[dict[str, object]]]:
+    """Columns (question and metric) and rows (models, then the ceiling) of the table of scores; the best model of a column is marked."""
     if table is None:
         return [], []
     keys = [
@@ -147,8 +147,25 @@ def score_rows(table: pd.DataFrame | None) -> tuple[list[str], list[dict[str, ob
             interval = f"{row['low']:.2f} to {row['high']:.2f}" if pd.notna(row["low"]) else "too few"
             cells.append({"text": f"{row['estimate']:.3f}", "interval": interval, "is_best": row["estimate"] == best[key]})
         rows.append({"model": model, "cells": cells, "is_circuit": model == "circuit"})
+    rows += _ceiling_row(ceiling, keys)
     counted = {key: indexed.loc[key].iloc[0] for key in keys}
     return [f"{QUESTIONS.get(q, q)}: {METRICS[m]} ({int(counted[q, m]['n'])} {counted[q, m]['resampled']})" for q, m in keys], rows
+
+
+def _ceiling_row(ceiling: pd.DataFrame | None, keys: list[tuple[str, str]]) -> list[dict[str, object]]:
+    """What anything could reach, and how that was found, as the last row of the table of scores; none where nothing says it."""
+    if ceiling is None or not len(ceiling):
+        return []
+    cells, known = [], ceiling.set_index(["question", "metric"])
+    for key in keys:
+        if key not in known.index or pd.isna(known.loc[key, "ceiling"]):
+            cells.append({"text": "–", "interval": "", "is_best": False})
+            continue
+        row = known.loc[key]
+        told = [str(row["how"])] if "how" in row else []
+        told += [f"{row['low']:.2f} to {row['high']:.2f}"] if pd.notna(row.get("low")) else []
+        cells.append({"text": f"{row['ceiling']:.3f}", "interval": "; ".join(told), "is_best": False})
+    return [{"model": "ceiling", "cells": cells, "is_circuit": False}]
 
 
 def _asked(table: pd.DataFrame) -> list[str]:

@@ -53,7 +53,7 @@ from graphtwin.sources.formats.segmentation_chunks import Scale, read_box, scale
 from graphtwin.sources.formats.side_channels import SideChannels, side_channels_in
 from graphtwin.sources.formats.silent_trials import with_silence
 from graphtwin.sources.formats.skeleton_files import read_npz
-from graphtwin.sources.formats.source_tables import OF_ANOTHER, SYNAPTIC, Offers, SourceTables, Table
+from graphtwin.sources.formats.source_tables import OF_ANOTHER, SINGLE, SYNAPTIC, Offers, SourceTables, Table
 from graphtwin.sources.formats.swc_file import read_swc
 from graphtwin.sources.formats.table_files import SUFFIXES, read_asked, read_file, suffix_of
 from graphtwin.sources.formats.trial_files import StimulusFile, TrialArrays, open_stimulus, read_trials, write_trials
@@ -75,6 +75,7 @@ __all__ = [
     "pairs_of_cells",
     "LONGEST_STEP_S",
     "OF_ANOTHER",
+    "SINGLE",
     "PLANES",
     "ROUNDING_S",
     "Offers",

@@ -36,6 +36,7 @@ Role = Literal[
 ]
 SYNAPTIC = ("synapses", "synapse_list")  # roles of tables with one row a pair, and with one row a synapse
 OF_ANOTHER = "_of_another"  # ending of the role of a table of another animal, which no TOML writes
+SINGLE = "_single"  # ending of the role of a table of single responses, of which others are the mean; no TOML writes it either
 CELL_TABLES = ("cell_types_fine", "cell_types_coarse", "somata", "nuclei")  # roles of tables of cells whether or not they have a function
 
 

@@ -16,6 +16,7 @@ from graphtwin.sources.formats import (
     OF_ANOTHER,
     RAW,
     RESPONSES,
+    SINGLE,
     SourceTables,
     Table,
     describe_columns,
@@ -88,7 +89,7 @@ def load_worm(folder: str | Path | None = None) -> SourceTables:
     synapses = {name: matrix(folder / MATRICES[name], CHEMICAL, classes.index) for name in (OWN, *OTHERS)}
     gaps = matrix(folder / MATRICES[OWN], GAP, classes.index)
     contact = matrix(folder / MATRICES["contact"], CONTACT, classes.index)
-    responses, credits = _responses(folder, classes.index, sha256)
+    responses, single, credits = _responses(folder, classes.index, sha256)
     known = sorted({*contact.index, *responses.index}.union(*(table.index for table in synapses.values())))
     cells = Numbered(tuple(known))
     tables = [
@@ -97,6 +98,7 @@ def load_worm(folder: str | Path | None = None) -> SourceTables:
         *_wiring_tables(cells, synapses),
         *_circuit_tables(cells, gaps, classes, released(folder / RELEASED)),
         _response_table(cells, responses, gaps.index, credits is CREDITS),
+        *_single_table(cells, single, gaps.index),
         Table("exposure", M, MATRICES["contact"], _pairs(cells, contact * UM2, "exposure"), "contact area", "um2"),
     ]
     return SourceTables("worm", tuple(tables), sha256, animal=OWN, names=cells.names, credits=credits)
@@ -138,17 +140,17 @@ def matrix(file: Path, kind: str, neurons: pd.Index) -> pd.DataFrame:
     return table.loc[kept, kept]
 
 
-def _responses(folder: Path, neurons: pd.Index, sha256: dict[str, str]) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Responses, a row a responding and a column a stimulated neuron: raw ones where the user has installed them; and the credits."""
+def _responses(folder: Path, neurons: pd.Index, sha256: dict[str, str]) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
+    """Responses, a row a responding and a column a stimulated neuron: raw ones where the user has installed them; single ones; credits."""
     if importlib.util.find_spec("wormneuroatlas") is not None:
-        table, of_file = raw_responses(neurons)
+        table, single, of_file = raw_responses(neurons)
         sha256 |= of_file
-        return table, CREDITS | {"signal propagation": RAW}
+        return table, single, CREDITS | {"signal propagation": RAW}
     table = matrix(folder / MATRICES["responses"], PROPAGATED, neurons).T
     table = table.drop(index=list(WITHOUT_SIDE), columns=list(WITHOUT_SIDE), errors="ignore")
     table = table.loc[(table != 0).any(axis=1), (table != 0).any(axis=0)]  # a row or column of zeros alone: never seen, or never stimulated
     oneself = table.index.to_numpy()[:, None] == table.columns.to_numpy()
-    return table.mask(oneself), CREDITS  # the file has 0 for a neuron's response to itself
+    return table.mask(oneself), pd.DataFrame(), CREDITS  # the file has 0 for a neuron's response to itself
 
 
 def _cell_tables(cells: Numbered, classes: pd.Series) -> list[Table]:
@@ -183,6 +185,16 @@ def _response_table(cells: Numbered, responses: pd.DataFrame, circuit: pd.Index,
     frame = pd.DataFrame({"pre_root_id": pre, "post_root_id": post, "response": of_circuit.to_numpy()[responding, stimulated]})
     told = frame.assign(responds=frame["response"] != 0) if thresholded else frame
     return Table(RESPONSES, M, MATRICES["responses"], told)
+
+
+def _single_table(cells: Numbered, single: pd.DataFrame, circuit: pd.Index) -> list[Table]:
+    """Single responses between neurons of the circuit, where the user's file has them."""
+    if not len(single):
+        return []
+    told = single[single["stimulated"].isin(circuit) & single["responding"].isin(circuit)]
+    columns = {"pre_root_id": cells.ids(told["stimulated"]), "post_root_id": cells.ids(told["responding"])}
+    frame = pd.DataFrame(columns | {"response": told["response"].to_numpy()})
+    return [Table(f"{RESPONSES}{SINGLE}", M, MATRICES["responses"], frame)]
 
 
 def _wiring_tables(cells: Numbered, synapses: dict[str, pd.DataFrame]) -> list[Table]:
