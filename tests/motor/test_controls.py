@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.sparse.csgraph
 
 from graphtwin.motor.circuit import Circuit
 from graphtwin.motor.controls import of_another_animal, permuted, rewired, static_responses
@@ -148,6 +149,28 @@ def test_communicability_is_the_exponential_of_the_normalised_graph_and_rows_may
     some = static_responses(typed, np.array([7, 3]))
     for name, matrix in found.items():
         np.testing.assert_allclose(some[name], matrix[[7, 3]], atol=1e-10)
+
+
+def test_anatomy_of_some_rows_and_columns_a_few_at_a_time_is_that_of_all_pairs(typed, monkeypatch):
+    n = len(typed.names)
+    sign = np.where(typed.edge_sign < 0, -1.0, 1.0)
+    dense = {"": np.zeros((n, n)), "signed ": np.zeros((n, n))}
+    for name, matrix in dense.items():
+        matrix[typed.pre, typed.post] = typed.count * (sign if name else 1)
+        for ends in ((typed.gap_a, typed.gap_b), (typed.gap_b, typed.gap_a)):
+            np.add.at(matrix, ends, typed.gap_count)
+    lengths = scipy.sparse.csgraph.shortest_path(np.where(dense[""] > 0, 1 / np.where(dense[""] > 0, dense[""], 1), np.inf))
+    known = {f"{name}{steps}": np.linalg.matrix_power(matrix, at) for name, matrix in dense.items()
+             for at, steps in enumerate(("weight", "two steps", "three steps"), 1)}  # fmt: skip
+    known["path length"] = np.divide(1, lengths, out=np.full((n, n), np.inf), where=lengths > 0)
+    exposure = scipy.sparse.random(n, n, 0.3, random_state=0, format="csr")
+    known |= {"exposure": exposure.toarray(), "communicability": static_responses(typed)["communicability"]}
+    monkeypatch.setattr("graphtwin.motor.controls.static.TOGETHER", 3)
+    rows, columns = np.array([5, 1, 9, 4, 0, 11, 3]), np.array([2, 7, 0])
+    found = static_responses(typed, rows, exposure, columns)
+    assert set(found) == set(known)
+    for name, matrix in known.items():
+        np.testing.assert_allclose(found[name], matrix[np.ix_(rows, columns)], atol=1e-10, err_msg=name)
 
 
 def test_another_animal_is_joined_by_name(typed):

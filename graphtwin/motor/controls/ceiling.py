@@ -49,7 +49,7 @@ def halves(trials: Trials, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def usual_responses(circuit: Circuit, trials: Trials, config: ResponseConfig) -> Float[np.ndarray, "neurons neurons"]:
+def usual_responses(circuit: Circuit, trials: Trials, config: ResponseConfig) -> Float[np.ndarray, " neurons"]:
     """What each neuron usually does when another is stimulated, whichever that is: a prediction that knows nothing of who is stimulated.
 
     Args:
@@ -58,7 +58,7 @@ def usual_responses(circuit: Circuit, trials: Trials, config: ResponseConfig) ->
         config: Times of a response.
 
     Returns:
-        Rows that are all alike: the mean response over the neurons that training trials stimulate; 0 of neurons that were not recorded.
+        The mean response over the neurons that training trials stimulate; 0 of neurons that were not recorded.
     """
     given: Int[np.ndarray, " given"] = trials.stimulated[stimulates(trials).any(axis=0)]
     found = responses(trials.activity, trials, given, config)
@@ -66,7 +66,7 @@ def usual_responses(circuit: Circuit, trials: Trials, config: ResponseConfig) ->
     mean = np.where(there, found, 0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
     row = np.zeros(len(circuit.names))
     row[trials.recorded] = mean
-    return np.tile(row, (len(circuit.names), 1))
+    return row
 
 
 def usual_of(

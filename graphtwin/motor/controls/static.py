@@ -21,14 +21,19 @@ STATIC = (
     "communicability",
     "exposure",
 )
+TOGETHER = 128  # stimulated neurons that are read at once: more take more memory and are hardly faster
 
 
 def static_responses(
-    circuit: Circuit, rows: Int[np.ndarray, " rows"] | None = None, exposure: scipy.sparse.csr_matrix | None = None
-) -> dict[str, Float[np.ndarray, "rows neurons"]]:
-    """Response of every neuron (column) to the stimulation of some (rows), as each reading of the wiring has it; larger is stronger.
+    circuit: Circuit,
+    rows: Int[np.ndarray, " rows"] | None = None,
+    exposure: scipy.sparse.csr_matrix | None = None,
+    columns: Int[np.ndarray, " columns"] | None = None,
+) -> dict[str, Float[np.ndarray, "rows columns"]]:
+    """Response of neurons (columns) to the stimulation of some (rows), as each reading of the wiring has it; larger is stronger.
 
-    Strengths are counts, those of gap junctions added both ways; an unknown sign counts as 1.
+    Strengths are counts, those of gap junctions added both ways; an unknown sign counts as 1. No matrix of all pairs is made: products go
+    from the stimulated neurons on, some of these at a time.
 
     - weight, signed weight: strength of the edge
     - two steps, three steps, and signed: number of paths of so many steps, each as strong as the product of its edges
@@ -39,24 +44,30 @@ def static_responses(
 
     Args:
         circuit: The circuit.
-        rows: Stimulated neurons; None is all. Memory is nine arrays of rows x neurons.
+        rows: Stimulated neurons; None is all.
         exposure: Exposure of every pair of neurons (`exposure_of`), None where none is known.
+        columns: Neurons whose response is asked; None is all. Memory: nine arrays of rows x columns, some of 128 rows x all.
     """
-    asked = np.arange(len(circuit.names)) if rows is None else np.asarray(rows)
+    n = len(circuit.names)
+    asked, to = (np.arange(n) if some is None else np.asarray(some) for some in (rows, columns))
     size, signed = _strengths(circuit, signed=False), _strengths(circuit, signed=True)
-    found = {}
-    for sign, matrix in (("", size), ("signed ", signed)):
-        step = matrix[asked]
-        for name in ("weight", "two steps", "three steps"):
-            found[sign + name] = step.toarray()
-            step = step @ matrix
-    lengths = size.copy()
+    lengths, normal = size.copy(), _normalised(size)
     lengths.data = 1 / lengths.data
-    found["path length"] = _inverse(dijkstra(lengths, indices=asked))
-    found["communicability"] = _communicability(size, asked)
-    if exposure is not None:
-        found["exposure"] = exposure[asked].toarray()
-    return {name: found[name] for name in STATIC if name in found}
+    found = {name: np.empty((len(asked), len(to))) for name in STATIC if exposure is not None or name != "exposure"}
+    for first in range(0, len(asked), TOGETHER):
+        part = slice(first, first + TOGETHER)
+        for sign, matrix in (("", size), ("signed ", signed)):
+            step = matrix[asked[part]]
+            for name in ("weight", "two steps", "three steps"):
+                found[sign + name][part] = step[:, to].toarray()
+                step = step @ matrix if name != "three steps" else step
+        found["path length"][part] = _inverse(dijkstra(lengths, indices=asked[part])[:, to])
+        starts = np.zeros((n, len(asked[part])))
+        starts[asked[part], np.arange(len(asked[part]))] = 1
+        found["communicability"][part] = expm_multiply(normal, starts)[to].T
+        if exposure is not None:
+            found["exposure"][part] = exposure[asked[part]][:, to].toarray()
+    return found
 
 
 def of_another_animal(
@@ -91,17 +102,14 @@ def _strengths(circuit: Circuit, signed: bool) -> scipy.sparse.csr_matrix:
     return scipy.sparse.csr_matrix((np.r_[circuit.count * sign, circuit.gap_count, circuit.gap_count], (pre, post)), shape=(n, n))
 
 
-def _inverse(lengths: Float[np.ndarray, "rows neurons"]) -> Float[np.ndarray, "rows neurons"]:
+def _inverse(lengths: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
     """One over each length, so that near is large, as in all readings; infinite of a neuron and itself."""
     return np.divide(1.0, lengths, out=np.full(lengths.shape, np.inf), where=lengths > 0)
 
 
-def _communicability(size: scipy.sparse.csr_matrix, rows: np.ndarray) -> np.ndarray:
-    """Some rows of the exponential of the normalised symmetric graph."""
-    n = size.shape[0]
+def _normalised(size: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
+    """The symmetric graph over the roots of both degrees."""
     both = (size + size.T) / 2
     degree = np.asarray(both.sum(axis=1)).ravel()
-    root = scipy.sparse.diags(np.divide(1, np.sqrt(degree), out=np.zeros(n), where=degree > 0))
-    starts = np.zeros((n, len(rows)))
-    starts[rows, np.arange(len(rows))] = 1
-    return np.asarray(expm_multiply((root @ both @ root).tocsr(), starts)).T
+    root = scipy.sparse.diags(np.divide(1, np.sqrt(degree), out=np.zeros(len(degree)), where=degree > 0))
+    return (root @ both @ root).tocsr()

@@ -41,7 +41,7 @@ def predicted_by(fitted: Fitted, trials: Trials) -> Predicted:
 
 def measured(
     name: str,
-    predicted: Predicted | Float[np.ndarray, "neurons neurons"],
+    predicted: Predicted | Float[np.ndarray, "held_out recorded"],
     trials_test: Trials,
     split: Split,
     circuit: Circuit,
@@ -58,8 +58,8 @@ def measured(
 
     Args:
         name: Name of the model.
-        predicted: What it says of the test trials; or the response of each neuron (column) to the stimulation of each (row), of a model
-            that answers the first question alone.
+        predicted: What it says of the test trials; or the response of each recorded neuron to the stimulation of each that was held out
+            (`split.stimulated`), of a model that answers the first question alone.
         trials_test: The test trials: `split.test(trials)`.
         split: What was held out.
         circuit: The circuit of the trials.
@@ -137,10 +137,7 @@ def _stimulation(
     """Who responds to neurons that were never stimulated before."""
     neurons = circuit.rows_of(split.stimulated, "neurons held out")
     true = responses(trials.activity, trials, neurons, config)
-    if isinstance(predicted, Predicted):
-        said = responses(predicted.activity, trials, neurons, config)
-    else:
-        said = predicted[np.ix_(neurons, trials.recorded)]
+    said = responses(predicted.activity, trials, neurons, config) if isinstance(predicted, Predicted) else predicted
     responds = np.abs(true) > config.beyond * noise_before(trials, neurons, config) if significant is None else significant
     return measured_responses("", said, true, responds, split.stimulated)
 

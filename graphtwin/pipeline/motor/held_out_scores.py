@@ -27,7 +27,6 @@ from graphtwin.pipeline.motor.response_scores import FILES, write_response_score
 from graphtwin.pipeline.motor.run_folder import FITS, HELD_OUT, ORDERS, TRIALS, MotorStudy, read_study
 from graphtwin.pipeline.motor.score_tables import (
     ALWAYS,
-    MANY,
     NOTES,
     UNITS,
     USUAL,
@@ -146,11 +145,10 @@ def _without_fits(study: MotorStudy, notes: list[str]) -> list[pd.DataFrame]:
         notes.append("No neuron was held out of stimulation: each is stimulated in more than a quarter of the trials, or none is.")
         return []
     circuit, config = study.circuit, study.config.response
-    if len(circuit.names) > MANY:
-        notes.append(f"Anatomy without dynamics was not asked: {len(circuit.names):,} neurons are more than {MANY:,}.")
-        return []
     training, trials = study.split.train(circuit, study.trials), study.split.test(study.trials)
-    matrices = static_responses(circuit, exposure=study.exposure) | {USUAL: usual_responses(circuit, training, config)}
+    rows, recorded = circuit.rows_of(study.split.stimulated, "neurons held out"), trials.recorded
+    usual = np.tile(usual_responses(circuit, training, config)[recorded], (len(rows), 1))
+    matrices = static_responses(circuit, rows, study.exposure, recorded) | {USUAL: usual}
     return [measured(name, matrix, trials, study.split, circuit, config) for name, matrix in matrices.items()]
 
 

@@ -16,7 +16,7 @@ from graphtwin.motor.fit import spread_of
 from graphtwin.motor.scores import CEILING, CIRCUIT, differences, halves_of_responses, measured_responses, tabulated
 from graphtwin.pipeline.motor.fits import FitJob, Fitted, failure_of, fit_jobs, left_out, load_model
 from graphtwin.pipeline.motor.run_folder import MotorStudy
-from graphtwin.pipeline.motor.score_tables import ALWAYS, MANY, USUAL, edge_table, files_of, neuron_table, write_tables
+from graphtwin.pipeline.motor.score_tables import ALWAYS, USUAL, edge_table, files_of, neuron_table, write_tables
 from graphtwin.shapes import Float, Int
 
 RESPONSES = "responses"  # table of all pairs, measured and predicted
@@ -36,7 +36,7 @@ def write_response_scores(run: Path, study: MotorStudy, circuit: FittedCircuit) 
     seen, seed, notes = _measured(study), study.config.seed, left_out(study.circuit, study.config)
     with threads(1):
         said, spread = _of_fits(run, study, notes)
-        predicted = said | _without_fits(study, notes)
+        predicted = said | _without_fits(study)
         units = pd.concat([_units(name, matrix, study) for name, matrix in predicted.items()], ignore_index=True)
         frames = {"scores": tabulated(units, seed), "differences": differences(units, CIRCUIT, seed), "identified": circuit.identified()}
         frames |= {"neurons": neuron_table(study), "edges": edge_table(circuit), RESPONSES: _pairs(study, said[CIRCUIT], spread)}
@@ -113,15 +113,10 @@ def _at_the_end(fitted: Fitted, study: MotorStudy, rows: Int[np.ndarray, " rows"
     return fitted.simulate(trials.stimulus[rows], trials.stimulated, trials.recorded).activity[:, :, -1]
 
 
-def _without_fits(study: MotorStudy, notes: list[str]) -> dict[str, np.ndarray]:
+def _without_fits(study: MotorStudy) -> dict[str, np.ndarray]:
     """What anatomy says without dynamics, and what is usual whoever is stimulated."""
     seen, circuit = _measured(study), study.circuit
-    found: dict[str, np.ndarray] = {}
-    if len(circuit.names) > MANY:
-        notes.append(f"Anatomy without dynamics was not asked: {len(circuit.names):,} neurons are more than {MANY:,}.")
-    else:
-        anatomy = static_responses(circuit, seen.stimulated, study.exposure)
-        found |= {name: matrix[:, seen.responding] for name, matrix in anatomy.items()}
+    found = static_responses(circuit, seen.stimulated, study.exposure, seen.responding)
     usual, often = np.full(seen.values.shape, np.nan), np.full(seen.values.shape, np.nan)
     for held, training in _folds(study):
         known = seen.chosen(training)

@@ -17,7 +17,6 @@ from graphtwin.pipeline.motor.run_folder import MotorStudy
 ALWAYS = ("scores", "differences", "neurons", "edges", "identified")  # tables of every run, written as .parquet and .csv
 NOTES, UNITS, CEILING = "notes.json", "units.parquet", "ceiling.parquet"
 USUAL = "usual response"  # name of the prediction that knows nothing of who is stimulated
-MANY = 5000  # neurons above which anatomy alone is not read: each reading is a matrix of all pairs
 
 
 def files_of(tables: Iterable[str]) -> list[str]:
