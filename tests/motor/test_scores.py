@@ -222,7 +222,7 @@ def test_a_verdict_says_yes_without_reason_in_less_than_one_of_forty_times():
 def test_the_share_of_the_way_to_the_ceiling_is_said():
     table, found = scored(0, {"circuit": 2, "rewired": 0.3})
     own, best = (float(table[(table["model"] == name) & (table["metric"] == "r")]["estimate"].iloc[0]) for name in ("circuit", "rewired"))
-    top = pd.DataFrame([{"question": "lesion", "metric": "r", "ceiling": 0.95, "n": 5}])
+    top = pd.DataFrame([{"question": "lesion", "metric": "r", "ceiling": 0.95, "n": 5, "how": "halves of repeats"}])
     assert f"{(own - best) / (0.95 - best):.0%} of the way from there to the ceiling of 0.950" in verdict(table, found, top)[0]
     behind = verdict(*scored(0, {"circuit": 0.3, "rewired": 2}), top)[0]
     assert ", no part of the way from there to the ceiling of 0.950" in behind

@@ -24,12 +24,12 @@ def halves(trials: Trials, seed: int = 0) -> pd.DataFrame:
         seed: Root of the draws of halves.
 
     Returns:
-        Columns question (activity, output), metric (r), ceiling (mean over neurons or outputs), n (stimuli that were repeated); no rows
-        where none was.
+        Columns question (activity, output), metric (r), ceiling (mean over neurons or outputs), n (stimuli that were repeated), how (in
+        words); no rows where none was.
     """
     groups = _repeats(trials)
     if not groups:
-        return pd.DataFrame(columns=["question", "metric", "ceiling", "n"])
+        return pd.DataFrame(columns=["question", "metric", "ceiling", "n", "how"])
     half = min(len(group) for group in groups) // 2
     rows = []
     for question, values in (("activity", trials.activity), ("output", trials.output)):
@@ -43,9 +43,8 @@ def halves(trials: Trials, seed: int = 0) -> pd.DataFrame:
             between = np.mean(found, axis=0)
             single = np.clip(between / (half - (half - 1) * between), 0, 1)
             ceiling = np.sqrt(single[np.isfinite(single)])
-            rows.append(
-                {"question": question, "metric": "r", "ceiling": float(ceiling.mean()) if len(ceiling) else np.nan, "n": len(groups)}
-            )
+            told = {"question": question, "metric": "r", "ceiling": float(ceiling.mean()) if len(ceiling) else np.nan, "n": len(groups)}
+            rows.append(told | {"how": "halves of repeats, Spearman-Brown"})
     return pd.DataFrame(rows)
 
 

@@ -41,7 +41,7 @@ def verdict(table: pd.DataFrame, differences: pd.DataFrame, ceiling: pd.DataFram
     Args:
         table: Scores of all models (`tabulated`).
         differences: Of the circuit and each control.
-        ceiling: What anything could reach: question, metric, ceiling, and `how` it was found, which need not be there.
+        ceiling: What anything could reach: question, metric, ceiling, and `how` it was found.
     """
     asked = [question for question in JUDGED if question in set(table.loc[table["model"] == CIRCUIT, "question"])]
     return [_sentence(question, table, differences, ceiling) for question in asked]
@@ -101,7 +101,7 @@ def _numbers(question: str, metric: str, table: pd.DataFrame, own: pd.DataFrame,
         return told
     top = ceiling[(ceiling["question"] == question) & (ceiling["metric"] == metric)]
     if len(top) and pd.notna(top["ceiling"].iloc[0]):
-        ceiling_is = f"ceiling of {top['ceiling'].iloc[0]:.3f}" + (f" ({top['how'].iloc[0]})" if "how" in top else "")
+        ceiling_is = f"ceiling of {top['ceiling'].iloc[0]:.3f} ({top['how'].iloc[0]})"
         if top["ceiling"].iloc[0] > first["estimate"]:
             share = (circuit["estimate"] - first["estimate"]) / (top["ceiling"].iloc[0] - first["estimate"])
             told += f", {f'{share:.0%}' if share > 0 else 'no part'} of the way from there to the {ceiling_is}"

@@ -162,7 +162,7 @@ def _ceiling_row(ceiling: pd.DataFrame | None, keys: list[tuple[str, str]]) -> l
             cells.append({"text": "–", "interval": "", "is_best": False})
             continue
         row = known.loc[key]
-        told = [str(row["how"])] if "how" in row else []
+        told = [str(row["how"])] if "how" in row else []  # runs before it was said
         told += [f"{row['low']:.2f} to {row['high']:.2f}"] if pd.notna(row.get("low")) else []
         cells.append({"text": f"{row['ceiling']:.3f}", "interval": "; ".join(told), "is_best": False})
     return [{"model": "ceiling", "cells": cells, "is_circuit": False}]
