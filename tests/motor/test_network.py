@@ -15,6 +15,7 @@ from graphtwin.motor.circuit import Circuit
 from graphtwin.motor.model import CircuitNetwork, MotorConfig, Scales, columns_of, stream, windows
 from graphtwin.motor.model.rows import sum_inputs
 from graphtwin.motor.model.single_loop import HELD
+from graphtwin.motor.model.strips import STRIP
 from graphtwin.motor.model.wiring import wiring_of
 from tests.motor.small_circuits import UNITS, circuit
 
@@ -238,3 +239,63 @@ def test_neurons_of_a_large_circuit_are_never_read_from_more_places_than_in_its_
     assert sorted(wiring.order) == list(range(n))
     own, ours = (len(np.unique(row // 64 * n + partner // 16)) for row, partner in ((post, pre), (wiring.place[post], wiring.place[pre])))
     assert ours <= share * own
+
+
+def repeating_circuit(columns: int, seed: int) -> Circuit:
+    """Types one after the other over the same columns, joined at whole distances of columns, and some edges anywhere."""
+    rng, types = np.random.default_rng(seed), 6
+    at, n = np.arange(columns), types * columns
+    pairs = []
+    for source, target, shift in zip(rng.integers(0, types, 20), rng.integers(0, types, 20), rng.integers(-3, 4, 20), strict=True):
+        there = at[(at + shift >= 0) & (at + shift < columns) & (rng.random(columns) < 0.95)]
+        pairs.append(np.stack([source * columns + there + shift, target * columns + there], axis=1))
+    pairs.append(rng.integers(0, n, (n // 4, 2)))
+    edges = rng.permutation(np.unique(np.concatenate(pairs), axis=0))
+    return circuit(n, [(int(a), int(b), float(rng.integers(1, 6))) for a, b in edges], sign=rng.choice([-1, 1], n))
+
+
+@pytest.mark.parametrize(("of_strip", "where"), [(0.0, "strips"), (3.0, "both"), (1e9, "rows")])
+@pytest.mark.parametrize(("state", "response"), [("leaky", "relu"), ("graded", "softplus"), ("rate", "tanh")])
+def test_a_circuit_that_repeats_moves_and_learns_as_full_matrices_do_wherever_its_edges_are_read(
+    monkeypatch, state, response, of_strip, where
+):
+    monkeypatch.setattr("graphtwin.motor.model.wiring.IN_CACHE", 1)
+    monkeypatch.setattr("graphtwin.motor.model.wiring.OF_STRIP", of_strip)
+    monkeypatch.setattr("graphtwin.motor.model.wiring.OF_ROW", 0.0)  # so that strips of few edges are left to rows
+    network = CircuitNetwork(repeating_circuit(43, 0), MotorConfig(state=state, response=response), 0.02, UNITS, torch.float64)
+    for edges in (network.wiring.into_alone, network.wiring.out_alone):
+        assert (len(edges.first) > 0, len(edges.partner) > 0) == (where != "rows", where != "strips")
+    n, rng = len(network.circuit.names), np.random.default_rng(1)
+    with torch.no_grad():
+        for value in network.parameters():
+            value += 0.3 * torch.from_numpy(rng.standard_normal(tuple(value.shape)))
+        network.gain -= 1.5
+    drive = columns_of(rng.standard_normal((1, HELD + 5, 2)), torch.float64).requires_grad_()
+    wanted = [(name, value) for name, value in network.named_parameters() if "noise" not in name] + [("drive", drive)]
+    found, _ = network.window(network.initial(1), drive, np.array([0, n - 1]), np.arange(n))
+    expected = dense(network, drive, [0, n - 1], network.initial(1)[torch.from_numpy(network.wiring.place)])
+    np.testing.assert_allclose(found.detach(), expected.detach(), rtol=1e-10, atol=1e-12)
+    with_weights = torch.from_numpy(rng.standard_normal(tuple(found.shape)))
+    ours, theirs = [torch.autograd.grad((states * with_weights).sum(), [value for _, value in wanted]) for states in (found, expected)]
+    for (name, _), own, other in zip(wanted, ours, theirs, strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-7, atol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("way", ["into_alone", "out_alone"])
+def test_every_edge_is_read_once_between_its_own_neurons(monkeypatch, way):
+    monkeypatch.setattr("graphtwin.motor.model.wiring.IN_CACHE", 1)
+    monkeypatch.setattr("graphtwin.motor.model.wiring.OF_ROW", 0.0)  # so that strips of few edges are left to rows
+    found = repeating_circuit(120, 1)
+    wiring = wiring_of(found)
+    edges, n = getattr(wiring, way), len(found.names)
+    assert min(len(edges.first), len(edges.partner)) > 0
+    row, partner = (found.post, found.pre) if way == "into_alone" else (found.pre, found.post)
+    slots, strip = edges.edge[: len(edges.first) * STRIP].reshape(-1, STRIP), np.arange(len(edges.first))
+    block = np.searchsorted(edges.strips, strip, side="right") - 1
+    at, lane = np.nonzero(slots < len(row))
+    rows = np.repeat(edges.row, np.diff(edges.begin))
+    told = np.concatenate([slots[at, lane], edges.edge[len(edges.first) * STRIP :]])
+    np.testing.assert_array_equal(np.sort(told), np.arange(len(row)))
+    np.testing.assert_array_equal(wiring.place[row[told]], np.concatenate([block[at] * STRIP + lane, rows]))
+    np.testing.assert_array_equal(wiring.place[partner[told]], np.concatenate([edges.first[at].astype(int) - STRIP + lane, edges.partner]))
+    assert edges.first.max() + STRIP <= n + 2 * STRIP

@@ -125,19 +125,19 @@ def return_gaps(gap_a, gap_b, gap, x, error, gradient, out):
 
 @no_type_check
 @njit(cache=True)
-def taken(values, places):
-    """Values from some places, in the order of these."""
-    found = np.empty(len(places), values.dtype)
+def take(values, places, found):
+    """Write values from some places to `found`, in the order of these; 0 where a place lies beyond the last value."""
+    nothing = values.dtype.type(0)
     for at in range(len(places)):
-        found[at] = values[places[at]]
-    return found
+        there = places[at] < len(values)
+        value = values[places[at] if there else 0]
+        found[at] = value if there else nothing
 
 
 @no_type_check
 @njit(cache=True)
-def put_back(values, places):
-    """The inverse of `taken`, of places each of which comes once."""
-    found = np.empty(len(places), values.dtype)
+def put_back(values, places, found):
+    """The inverse of `take`, of places each of which comes once."""
     for at in range(len(places)):
-        found[places[at]] = values[at]
-    return found
+        if places[at] < len(found):
+            found[places[at]] = values[at]

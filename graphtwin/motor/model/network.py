@@ -13,7 +13,7 @@ from graphtwin.motor.circuit import Circuit
 from graphtwin.motor.model.block_loop import block_width
 from graphtwin.motor.model.groups import edge_groups, gap_groups, neuron_groups
 from graphtwin.motor.model.settings import MotorConfig
-from graphtwin.motor.model.window import Exploded, Reordered, Rule, Window
+from graphtwin.motor.model.window import Exploded, Laid, Rule, Window
 from graphtwin.motor.model.wiring import wiring_of
 
 
@@ -37,7 +37,8 @@ class Numbers:
     """All numbers of an Euler step.
 
     Attributes:
-        weights: Strength of each chemical edge, by target as the loops read them.
+        weights: Strength of each chemical edge, in the circuit's order.
+        laid: The same in the orders in which loops read them.
         gaps: Conductance of each gap junction.
         bias: Constant input of each place.
         alpha: Step over the time constant of each place.
@@ -46,6 +47,7 @@ class Numbers:
     """
 
     weights: torch.Tensor
+    laid: Laid
     gaps: torch.Tensor
     bias: torch.Tensor
     alpha: torch.Tensor
@@ -217,9 +219,10 @@ class CircuitNetwork(torch.nn.Module):
         # No more than all of the way to where input and neighbours pull: beyond it, Euler's steps would swing.
         alpha = torch.minimum(self.dt_s / self.config.substeps / self.time_constants(), 1 / leak)
         each = self._biases(), alpha, self._thresholds()
-        by_target = Reordered.apply(self.weights() if weights is None else weights, self.wiring.edge_in)  # type: ignore[no-untyped-call]
+        strengths = self.weights() if weights is None else weights
         bias, alpha, threshold = (value[order] for value in each)
-        return Numbers(by_target, gaps, bias, alpha, threshold, torch.exp(self.input[torch.from_numpy(self.neurons.of)]))
+        gain = torch.exp(self.input[torch.from_numpy(self.neurons.of)])
+        return Numbers(strengths, Laid(strengths), gaps, bias, alpha, threshold, gain)
 
     def initial(self, batch: int) -> torch.Tensor:
         """States before the first step, places x columns."""
@@ -251,9 +254,9 @@ class CircuitNetwork(torch.nn.Module):
         gained = drive * known.gain[torch.from_numpy(stimulated)][None, :, None]
         given = known.weights, known.gaps, known.bias, known.alpha, known.threshold, state, gained, place[stimulated], place[rows]
         try:
-            seen, last = Window.apply(self.rule, torch.is_grad_enabled(), *given)  # type: ignore[no-untyped-call]
+            seen, last = Window.apply(self.rule, torch.is_grad_enabled(), known.laid, *given)  # type: ignore[no-untyped-call]
         except Exploded as error:
-            raise FloatingPointError(self._told(error, known.weights)) from error
+            raise FloatingPointError(self._told(error, known.weights.detach().numpy())) from error
         return seen, last
 
     def output(self, motor: torch.Tensor) -> torch.Tensor:
@@ -314,15 +317,13 @@ class CircuitNetwork(torch.nn.Module):
         named += [through.format(circuit.names[o], conductance[g], circuit.gap_count[g]) for o, g in zip(other, gaps, strict=True)]
         return drive, named
 
-    def _told(self, error: Exploded, by_target: torch.Tensor) -> str:
+    def _told(self, error: Exploded, weights: np.ndarray) -> str:
         """Words on a state that left its bound: where, when, and the edge or gap junction that drives it most."""
         neuron = int(self.wiring.order[error.place])
         before = torch.from_numpy(error.before[:, error.column])[torch.from_numpy(self.wiring.place)]
-        weights = torch.empty_like(by_target.detach())
-        weights[torch.from_numpy(self.wiring.edge_in.astype(np.int64))] = by_target.detach()
         sent = before if self.rule.is_rate else _response(self.config.response, before - self._thresholds().detach())
         words = "nothing reaches it but its own input"
-        drive, named = self._arriving(neuron, before.numpy(), sent.numpy(), weights.numpy())
+        drive, named = self._arriving(neuron, before.numpy(), sent.numpy(), weights)
         if len(drive):
             strongest = int(np.argmax(np.abs(drive)))
             words = f"most comes from {named[strongest]}, {drive[strongest]:.3g} of {drive.sum():.3g} that arrive"

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from graphtwin.motor.model.block_loop import backward_block, block_width, forward_block
-from graphtwin.motor.model.elements import RESPONSES, put_back, taken
+from graphtwin.motor.model.elements import RESPONSES, put_back, take
 from graphtwin.motor.model.single_loop import backward_single, forward_single
-from graphtwin.motor.model.wiring import Wiring
+from graphtwin.motor.model.wiring import Edges, Wiring
 
 
 class Exploded(Exception):
@@ -50,18 +50,38 @@ class Rule:
     bound: float
 
 
+class Laid:
+    """Strengths of edges in the orders in which loops read them, each made once.
+
+    Args:
+        weights: Strength of each edge, in the circuit's order.
+    """
+
+    def __init__(self, weights: torch.Tensor) -> None:
+        self._weights, self._known = _array(weights), dict[int, np.ndarray]()
+        self.n_edges = len(self._weights)
+
+    def of(self, edges: Edges) -> np.ndarray:
+        """Strength of each slot of `edges`, 0 where it is empty."""
+        if id(edges) not in self._known:
+            self._known[id(edges)] = np.empty(len(edges.edge), self._weights.dtype)
+            take(self._weights, edges.edge, self._known[id(edges)])
+        return self._known[id(edges)]
+
+
 class Window(torch.autograd.Function):
     """What some places show after each step of a window (steps x rows x columns), and the last state (places x columns).
 
-    Arguments: rule, whether gradients will be asked for, weight (edges by target), gap (gaps), bias, alpha, threshold (places), start
-    (places x columns), drive (steps x stimulated x columns), stimulated and rows (places). Columns are a whole number of blocks
+    Arguments: rule, whether gradients will be asked for, `Laid`, weight (edges), gap (gaps), bias, alpha, threshold (places),
+    start (places x columns), drive (steps x stimulated x columns), stimulated and rows (places). Columns are a whole number of blocks
     (`block_width`). Without gradients two states are kept, with them all of the window.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, rule: Rule, keep: bool, weight: Any, gap: Any, bias: Any, alpha: Any, threshold: Any, start: Any, drive: Any, *rest: Any
-    ) -> Any:
+        ctx: Any, rule: Rule, keep: bool, laid: Laid, weight: Any, gap: Any, bias: Any, alpha: Any, threshold: Any, start: Any, drive: Any,
+        *rest: Any,
+    ) -> Any:  # fmt: skip
         """Run the loop; the rest is `at` and `rows`."""
         at, rows = rest
         wiring, (n, columns) = rule.wiring, start.shape
@@ -72,60 +92,45 @@ class Window(torch.autograd.Function):
         states[0] = _array(start)
         inflows = np.empty(((steps if keep else 1) if rule.is_rate else 0, n, columns), dtype=states.dtype)
         seen = np.empty((len(drive), len(rows), columns), dtype=states.dtype)
-        edges = wiring.begin_in, wiring.pre, _array(weight), wiring.gap_a, wiring.gap_b
-        numbers = [_array(value) for value in (gap, bias, alpha, threshold)]
+        edges = wiring.into_alone if width == 1 else wiring.into
+        numbers = wiring.gap_a, wiring.gap_b, *(_array(value) for value in (gap, bias, alpha, threshold))
         told = RESPONSES[rule.response], rule.is_rate, rule.shifted, rule.substeps, _array(drive), at, rule.bound
-        given = *edges, *numbers, *told, states, inflows, rows, seen
-        step, place = forward_single(*given) if width == 1 else forward_block(width, *given)
+        given = edges.begin, edges.partner, laid.of(edges), *numbers, *told, states, inflows, rows, seen
+        step, place = forward_single(edges.strips, edges.first, edges.row, *given) if width == 1 else forward_block(width, *given)
         if step >= 0:
             worst = int(np.argmax(np.nan_to_num(np.abs(states[(step + 1) % len(states), place]), nan=np.inf)))
             raise Exploded(step, place, worst, states[step % len(states)])
         if keep:
-            ctx.rule, ctx.at, ctx.rows, ctx.n_drive, ctx.states, ctx.inflows = rule, at, rows, len(drive), states, inflows
-            ctx.save_for_backward(weight, gap, alpha, threshold)
+            ctx.rule, ctx.laid, ctx.at, ctx.rows, ctx.n_drive, ctx.states, ctx.inflows = rule, laid, at, rows, len(drive), states, inflows
+            ctx.save_for_backward(gap, alpha, threshold)
         return torch.from_numpy(seen), torch.from_numpy(states[steps % len(states)].copy())
 
     @staticmethod
     def backward(ctx: Any, d_seen: Any, d_last: Any) -> Any:
         """Run the loop back."""
         rule, wiring, states = ctx.rule, ctx.rule.wiring, ctx.states
-        weight, gap, alpha, threshold = (_array(value) for value in ctx.saved_tensors)
+        gap, alpha, threshold = (_array(value) for value in ctx.saved_tensors)
         columns = states.shape[2]
+        width = block_width(columns)[0]
+        edges = wiring.out_alone if width == 1 else wiring.out
+        weight = ctx.laid.of(edges)
         d_weight, d_gap = np.zeros_like(weight), np.zeros_like(gap)
         d_bias, d_alpha, d_threshold = (np.zeros_like(alpha) for _ in range(3))
         d_drive = np.zeros((ctx.n_drive, len(ctx.at), columns), dtype=weight.dtype)
         d_start = _array(d_last).copy()
-        width = block_width(columns)[0]
-        out = wiring.out_alone if width == 1 else wiring.out
         given = (
-            out.begin, out.post, taken(weight, out.edge), wiring.gap_a, wiring.gap_b, gap, alpha, threshold, RESPONSES[rule.response],
+            edges.begin, edges.partner, weight, wiring.gap_a, wiring.gap_b, gap, alpha, threshold, RESPONSES[rule.response],
             rule.is_rate, rule.shifted, rule.substeps, ctx.at, states, ctx.inflows, ctx.rows, _array(d_seen), d_weight, d_gap, d_bias,
             d_alpha, d_threshold, d_drive, d_start,
         )  # fmt: skip
         if width == 1:
-            backward_single(out.place, *given)
+            backward_single(edges.strips, edges.first, edges.row, *given)
         else:
             backward_block(width, *given)
-        found = (put_back(d_weight, out.edge), d_gap, d_bias, d_alpha, d_threshold, d_start, d_drive)
-        return None, None, *(torch.from_numpy(value) for value in found), None, None
-
-
-class Reordered(torch.autograd.Function):
-    """Numbers in another order, each once: gradients are put back in their places, where torch would add them up.
-
-    Arguments: the numbers, and the place of each in them.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, values: Any, places: np.ndarray) -> Any:
-        """Take each from its place."""
-        ctx.places = places
-        return torch.from_numpy(taken(_array(values), places))
-
-    @staticmethod
-    def backward(ctx: Any, d_values: Any) -> Any:
-        """Put each back."""
-        return torch.from_numpy(put_back(_array(d_values), ctx.places)), None
+        d_edge = np.empty(ctx.laid.n_edges, weight.dtype)
+        put_back(d_weight, edges.edge, d_edge)
+        found = (d_edge, d_gap, d_bias, d_alpha, d_threshold, d_start, d_drive)
+        return None, None, None, *(torch.from_numpy(value) for value in found), None, None
 
 
 def _array(value: Any) -> np.ndarray:
