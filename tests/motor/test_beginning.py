@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from graphtwin.motor.circuit import Trials
-from graphtwin.motor.fit.beginning import begin_active
+from graphtwin.motor.fit.beginning import begin_active, wake
 from graphtwin.motor.fit.objective import Objective
 from graphtwin.motor.model import CircuitNetwork, MotorConfig, PriorConfig
+from graphtwin.motor.model.groups import Groups
 from tests.motor.small_circuits import circuit
 
 
@@ -46,3 +47,23 @@ def test_where_fits_begin_active_every_neuron_is_where_it_was_recorded_or_is_exp
     unit, recorded = objective.scales.activity, np.nanmean(objective.trials.activity)
     np.testing.assert_allclose(means(network, objective), [unit, unit, recorded], atol=0.05 * unit)
     np.testing.assert_allclose(network.initial(4)[:, 0].detach()[network.wiring.place], [unit, unit, recorded], rtol=1e-4)
+
+
+def test_only_neurons_that_fell_silent_are_woken_and_the_rest_of_the_network_stays():
+    network, objective = silenced()
+    with torch.no_grad():
+        network.bias += torch.tensor([0.3, 0.0, 0.2])
+        network.start -= 2.0
+    before = {name: value.detach().clone() for name, value in network.named_parameters()}
+    assert wake(network, objective, np.arange(4)) == (network.circuit.names[1],)
+    assert means(network, objective)[1] == pytest.approx(objective.scales.activity, rel=0.1)
+    changed = {name: (value != before[name]).flatten().tolist() for name, value in network.named_parameters()}
+    assert changed.pop("bias") == [False, True, False]
+    assert not any(any(one) for one in changed.values())
+    assert wake(network, objective, np.arange(4)) == ()
+
+
+def test_a_type_of_which_one_neuron_releases_is_not_silent():
+    network, objective = silenced()
+    network.neurons = Groups(("a",), np.zeros(3, dtype=np.int64))
+    assert wake(network, objective, np.arange(4)) == ()

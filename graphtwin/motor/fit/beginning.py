@@ -11,6 +11,7 @@ from graphtwin.shapes import Int
 
 ROUNDS = 8  # times that all constant inputs are moved
 SHARE = 0.7  # of the way that is missing, each time: what others do moves with it
+SELDOM = 0.01  # share of the time, over neurons that share their constant input, up to which they count as silent
 
 
 def begin_active(network: CircuitNetwork, objective: Objective, chosen: Int[np.ndarray, " trials"]) -> None:
@@ -23,16 +24,46 @@ def begin_active(network: CircuitNetwork, objective: Objective, chosen: Int[np.n
         objective: The recording.
         chosen: Trials, by their places.
     """
-    expected, target = _expected(network, objective), objective.target(chosen)
-    groups, everyone = torch.from_numpy(network.neurons.of), np.arange(len(network.circuit.names))
+    with torch.no_grad():
+        network.start.copy_(_expected(network, objective) - network.config.priors.bias_mean)
+    _move(network, objective, chosen, torch.ones_like(network.bias, dtype=torch.bool))
+
+
+def wake(network: CircuitNetwork, objective: Objective, chosen: Int[np.ndarray, " trials"]) -> tuple[str, ...]:
+    """Move constant inputs of neurons that fell silent, in the same way: those that share one and hardly ever release in some trials.
+
+    Args:
+        network: The network; all else stays.
+        objective: The recording.
+        chosen: Trials, by their places.
+
+    Returns:
+        Names of the constant inputs that were moved.
+    """
+    releases = (_states(network, objective, chosen) > 0).to(torch.float64).mean(dim=(0, 2)).numpy()
+    silent = np.bincount(network.neurons.of, releases) <= SELDOM * np.bincount(network.neurons.of)
+    if silent.any():
+        _move(network, objective, chosen, torch.from_numpy(silent))
+    return tuple(np.array(network.neurons.names, dtype=object)[silent].tolist())
+
+
+def _move(network: CircuitNetwork, objective: Objective, chosen: Int[np.ndarray, " trials"], which: torch.Tensor) -> None:
+    """Move some constant inputs until their neurons are on average where they are expected."""
+    expected, groups = _expected(network, objective), torch.from_numpy(network.neurons.of)
     members = torch.bincount(groups)
     with torch.no_grad():
-        network.start.copy_(expected - network.config.priors.bias_mean)
         for _ in range(ROUNDS):
-            states, _ = network.window(network.initial(target.trials), target.drive, objective.trials.stimulated, everyone)
-            mean = states[..., : target.trials].mean(dim=(0, 2)) / network.scales.activity
+            mean = _states(network, objective, chosen).mean(dim=(0, 2))
             found = torch.zeros_like(network.bias).index_add(0, groups, mean) / members
-            network.bias += SHARE * (expected - found)
+            network.bias += SHARE * torch.where(which, expected - found, 0)
+
+
+def _states(network: CircuitNetwork, objective: Objective, chosen: Int[np.ndarray, " trials"]) -> torch.Tensor:
+    """States of all neurons in some trials, in units of activity: steps x neurons x trials."""
+    target, everyone = objective.target(chosen), np.arange(len(network.circuit.names))
+    with torch.no_grad():
+        states, _ = network.window(network.initial(target.trials), target.drive, objective.trials.stimulated, everyone)
+    return states[..., : target.trials] / network.scales.activity
 
 
 def _expected(network: CircuitNetwork, objective: Objective) -> torch.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ import torch
 
 from graphtwin.execute import rng_for
 from graphtwin.motor.circuit import Circuit, Trials
-from graphtwin.motor.fit.beginning import begin_active
+from graphtwin.motor.fit.beginning import begin_active, wake
 from graphtwin.motor.fit.fitted import FittedCircuit
 from graphtwin.motor.fit.objective import Objective
 from graphtwin.motor.fit.whole import fit_whole
@@ -154,10 +155,12 @@ def _fit_one(
 ) -> tuple[dict[str, float], ...]:
     """One fit, drawn to its own draw of the prior; returns the losses of its epochs."""
     assert isinstance(network, torch.nn.Module)  # no protocol can say so
+    waking = None
     if config.beginning == "active" and isinstance(network, CircuitNetwork):
         begin_active(network, objective, training[: config.batch])
+        waking = partial(wake, network, objective, training[: config.batch])
     if config.descent == "whole":
-        return fit_whole(network, objective, training, held_out, config, anchors, seed, name, checkpoint, progress)
+        return fit_whole(network, objective, training, held_out, config, anchors, seed, name, checkpoint, progress, waking)
     count = objective.count(training)
 
     def prior() -> torch.Tensor:

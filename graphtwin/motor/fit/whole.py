@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,7 @@ def fit_whole(
     name: str,
     checkpoint: Path | None,
     progress: bool,
+    wake: Callable[[], object] | None = None,
 ) -> tuple[dict[str, float], ...]:
     """Fit a network to whole trials, and leave it with the numbers of the lowest loss on held-out trials.
 
@@ -132,12 +134,15 @@ def fit_whole(
         name: Name of the fit: of its draws, its bar and its checkpoint.
         checkpoint: File that is written now and then, and read first if it is there.
         progress: Show a bar.
+        wake: Makes silent neurons of the network active again; the batch is then fitted twice,
+            and they are woken after either time. None leaves them.
 
     Returns:
         Training and validation loss of every fifth step.
     """
     first = rng_for(seed, name, "first trials").permutation(training)[: config.batch]
-    functions = [Whole(network, objective, chosen, config, anchors) for chosen in (np.sort(first), training)]
+    batch, whole = (Whole(network, objective, chosen, config, anchors) for chosen in (np.sort(first), training))
+    functions = [batch, whole] if wake is None else [batch, batch, whole]
     identity = f"{name}, seed {seed}, {config.fit}"
     if checkpoint is not None and checkpoint.exists():
         stage, descent = _restored(checkpoint, identity)
@@ -158,13 +163,21 @@ def fit_whole(
         else:
             stage.number, stage.epoch, stage.best_epoch = stage.number + 1, 0, 0
             if stage.number < len(functions):
-                descent = Descent.at(functions[stage.number], stage.best, config.memory)
+                descent = Descent.at(functions[stage.number], _woken(functions[stage.number], stage.best, wake), config.memory)
         if checkpoint is not None and (stage.epoch % SAVED_EVERY == 0 or not moved):
             _save(checkpoint, identity, stage, descent)
     bar.close()
     functions[-1].move_to(stage.best)
     network.eval()
     return tuple(stage.history)
+
+
+def _woken(function: Whole, best: np.ndarray, wake: Callable[[], object] | None) -> np.ndarray:
+    """The best numbers so far, with which no neuron is silent where that is asked for."""
+    function.move_to(best)
+    if wake is not None:
+        wake()
+    return function.place()
 
 
 def _measure(stage: Stage, descent: Descent, function: Whole, held_out: np.ndarray, config: MotorConfig) -> None:
