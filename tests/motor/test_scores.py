@@ -74,6 +74,20 @@ def test_nothing_held_out_reaches_training(pulsed):
     assert split_trials(one, trials, 0, 0.3) != split_trials(one, trials, 1, 0.3)
 
 
+def test_cells_of_a_type_that_are_stimulated_together_are_held_out_together_and_count_as_one():
+    one = planted_circuit(60).circuit
+    stimulus = np.zeros((20, 30, 40), np.float32)
+    for at in range(10):
+        stimulus[at, 10:, 4 * at : 4 * at + 4] = 1  # ten types of four cells, a trial each
+    rows = np.arange(40)
+    trials = Trials(0.01, stimulus, rows, stimulus + 1, rows, np.zeros((20, 30, 0)), (), tuple(f"trial {at}" for at in range(20)))
+    split = split_trials(one, trials, 0, 0.3)
+    assert len(split.stimulated) == len(split.stimulation) == 3
+    train = split.train(one, trials)
+    together = one.rows_of(split.stimulated, "held out")[:, None] // 4 * 4 + np.arange(4)
+    assert not train.stimulus[:, :, together.ravel()].any()
+
+
 def test_trials_of_one_stimulus_are_held_out_together(pulsed):
     one, trials, _ = pulsed
     stimulus = trials.stimulus.copy()

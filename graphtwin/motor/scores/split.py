@@ -24,7 +24,7 @@ class Split:
         training: Trials of the fit.
         stimulation: Trials that stimulate a neuron that is held out.
         other: Trials that are held out at random.
-        stimulated: Neurons that no training trial stimulates.
+        stimulated: Neurons that no training trial stimulates; of those that are always stimulated together, as cells of a type, the first.
         unrecorded: Neurons whose activity no fit sees.
     """
 
@@ -51,7 +51,8 @@ def split_trials(circuit: Circuit, trials: Trials, seed: int = 0, share: float =
 
     A trial that stimulates several neurons is held out if one of them is (any input but 0 counts). Neurons that are stimulated in more than
     a quarter of the trials are never held out: these would take most trials along, and what they do follows from what is put into them,
-    whatever the wiring. Trials of one stimulus are held out together, where there are several stimuli.
+    whatever the wiring. Neurons that the same trials stimulate are held out together and count as one. Trials of one stimulus are held out
+    together, where there are several stimuli.
 
     Args:
         circuit: The circuit.
@@ -113,11 +114,13 @@ def split_stimulated(names: tuple[str, ...], folds: int, seed: int = 0) -> tuple
 
 
 def _held_out_columns(on: np.ndarray, share: float, rng: np.random.Generator) -> Int[np.ndarray, " held_out"]:
-    """Stimulated neurons to hold out, at random, while half of the trials are left."""
+    """Stimulated neurons to hold out, at random, while half of the trials are left; one of those that the same trials stimulate."""
     times = on.sum(axis=0)
     rare = np.flatnonzero((times > 0) & (times <= RARE * len(on)))
-    wanted, chosen = max(round(share * len(rare)), 1), np.zeros(0, dtype=np.int64)
-    for column in rng.permutation(rare):
+    together = np.unique(on[:, rare], axis=1, return_inverse=True)[1].ravel()
+    alone = np.sort(rare[np.unique(together, return_index=True)[1]])
+    wanted, chosen = max(round(share * len(alone)), 1), np.zeros(0, dtype=np.int64)
+    for column in rng.permutation(alone):
         more = np.r_[chosen, column]
         if len(chosen) < wanted and on[:, more].any(axis=1).sum() <= len(on) / 2:
             chosen = more
