@@ -10,9 +10,11 @@ from graphtwin.cli.app import app
 from graphtwin.motor import circuit_of, trials_of
 from graphtwin.pipeline import simulate_fly
 from graphtwin.sources.formats import read_lesions, read_trials
+from graphtwin.sources.loaders import fly
 from graphtwin.synthetic.fly import FlyConfig, eye, selectivity, write_fly
 from graphtwin.synthetic.fly.fly_files import recorded_types
-from tests.synthetic.small_fly import plant
+from graphtwin.synthetic.fly.shown import trials_shown
+from tests.synthetic.small_fly import plant, small_fly
 
 CONFIG = FlyConfig(extent=2, films=6, film_s=0.4, recorded=0.8, noise=0.0)
 
@@ -39,15 +41,44 @@ def test_what_is_written_is_the_circuit_of_the_source_with_trials(folder):
     types = np.array(circuit.types)
     assert set(types[circuit.sensory]) == {"R1"}
     assert set(types[circuit.motor]) == {"T4a", "T5a"}
-    assert trials.activity.shape == (6, 40, 4 * 19)
+    assert trials.activity.shape == (8, 40, 4 * 19)  # six films, one for R1 alone, pulses of the one recorded type that may get some
     recorded = set(types[trials.recorded])
     assert {"T4a", "T5a"} < recorded
     assert len(recorded) == 4
     for kind in recorded:
         assert (types == kind).sum() == (types[trials.recorded] == kind).sum()  # all columns of a type, or none
     assert set(circuit.edge_sign[types[circuit.pre] == "Mi4"]) == {-1, 1}  # receptors decide: it holds T4a down and drives T5a
-    assert np.isclose(trials.stimulus, trials.stimulus.round(6)).all()
     assert trials.stimulus.max() <= 1
+
+
+def test_pulses_go_into_all_cells_of_one_recorded_type_in_grey_and_lift_its_potential(folder):
+    source = sources.load(folder / "fly.toml")
+    circuit = circuit_of(source)
+    trials = trials_of(source, circuit)
+    name = trials.names[-1]
+    put = np.array(circuit.types)[trials.stimulated] == name.removeprefix("pulses_")
+    assert put.sum() == 19
+    assert not trials.stimulus[:-1, :, put].any()  # films are shown to photoreceptors alone
+    assert np.unique(trials.stimulus[-1][:, ~put]).tolist() == [0.5]
+    current = trials.stimulus[-1][:, put]
+    assert np.unique(current).tolist() == [0, 0.5, 1]
+    activity = trials.activity[-1][:, np.isin(trials.recorded, trials.stimulated[put])]
+    assert (activity[current[:, 0] == 1][-1] > activity[0] + 0.5).all()
+
+
+def test_one_type_of_photoreceptors_sees_a_film_and_the_others_nothing(monkeypatch):
+    arrays = small_fly()
+    arrays["type"] = ("R1", "R2", "R3", "T4a", "T5a")
+    monkeypatch.setattr(fly, "read_arrays", lambda folder=None: arrays)
+    of, config = eye(0, 1), FlyConfig(films=6, film_s=0.2, alone=2, pulses=0)
+    shown = trials_shown(of, config, ())
+    kinds = of.types[of.receptor]
+    assert len(shown.names) == 6 + 2 * 3
+    assert not shown.current.any()
+    for name, light in list(zip(shown.names, shown.light, strict=True))[6:]:
+        seen = kinds == name.split("_")[0]
+        assert not light[:, ~seen].any()
+        assert light[:, seen].std() > 0
 
 
 def test_the_equations_of_the_readme_give_the_potentials_that_are_written(folder):

@@ -90,6 +90,7 @@ class Eye:
         dt_s: float,
         neurons: Int[np.ndarray, " neurons"],
         start: Float[np.ndarray, " all"],
+        current: Float[np.ndarray, "films steps all"] | None = None,
     ) -> Float[np.ndarray, "films steps neurons"]:
         """Potentials at the end of each step under light that is constant in a step.
 
@@ -98,13 +99,15 @@ class Eye:
             dt_s: Seconds a step, of Euler steps no longer than those of `watch`.
             neurons: Numbers of the neurons that are looked at.
             start: Potential of every neuron before the first step, such as `at_rest`.
+            current: What is put into every neuron beside light, constant in a step too; None is nothing.
         """
         inner = int(np.ceil(dt_s * FRAME_RATE_HZ * STEPS - 1e-9))
         state = np.repeat(start[:, None], len(light), axis=1)
         out = np.empty((*light.shape[:2], len(neurons)), dtype=np.float32)
         for step in range(light.shape[1]):
+            put = 0.0 if current is None else current[:, step].T
             for _ in range(inner):
-                state = self._step(state, light[:, step].T, inner / dt_s)
+                state = self._step(state, light[:, step].T, inner / dt_s, put)
             out[:, step] = state[neurons].T
         return out
 
@@ -139,8 +142,10 @@ class Eye:
             out[:, :, frame] = state[neurons].T
         return out
 
-    def _step(self, state: np.ndarray, light: np.ndarray, rate_hz: float = FRAME_RATE_HZ * STEPS) -> np.ndarray:
-        change = self.matrix @ np.maximum(state, 0) - state + self.bias[:, None]
+    def _step(
+        self, state: np.ndarray, light: np.ndarray, rate_hz: float = FRAME_RATE_HZ * STEPS, current: np.ndarray | float = 0.0
+    ) -> np.ndarray:
+        change = self.matrix @ np.maximum(state, 0) - state + self.bias[:, None] + current
         change[self.receptor] += light
         return state + change * (self.rate[:, None] / np.float32(rate_hz))
 

@@ -16,7 +16,7 @@ from graphtwin.sources.formats import TrialArrays, write_trials
 from graphtwin.sources.loaders import fly
 from graphtwin.synthetic.fly.eyes import Eye, eye
 from graphtwin.synthetic.fly.settings import FlyConfig
-from graphtwin.synthetic.fly.shown import OUTPUTS, Shown, edges_shown, films_shown, lesions_shown
+from graphtwin.synthetic.fly.shown import OUTPUTS, Shown, edges_shown, lesions_shown, trials_shown
 
 SOURCE = "fly.toml"  # name of the file that names the tables
 TRUTH = "truth"  # folder of the network's own numbers, which no command reads of itself
@@ -48,9 +48,9 @@ def write_fly(config: FlyConfig, folder: Path) -> None:
         folder: Folder to write into.
     """
     of = eye(config.network, config.extent)
-    films, edges = films_shown(of, config), edges_shown(of, config)
     recorded = recorded_types(of, config)
-    write_trials(_recorded(of, films, np.flatnonzero(np.isin(of.types, recorded)), config), folder / "trials.h5")
+    trials, edges = trials_shown(of, config, recorded), edges_shown(of, config)
+    write_trials(_recorded(of, trials, np.flatnonzero(np.isin(of.types, recorded)), config), folder / "trials.h5")
     _write_tables(of, config, folder)
     _write_truth(of, edges, config, folder / TRUTH)
     told: dict[str, Any] = {"films": config.films, "receptors": len(of.receptor), "recorded": int(np.isin(of.types, recorded).sum())}
@@ -71,11 +71,12 @@ def recorded_types(of: Eye, config: FlyConfig) -> tuple[str, ...]:
 def _recorded(of: Eye, shown: Shown, recorded: Int[np.ndarray, " recorded"], config: FlyConfig) -> TrialArrays:
     """What a laboratory has of the trials: all input, cells of some types and all outputs, with noise."""
     rng, names = rng_for(config.seed, "noise of a fly", config.network), np.array(fly.names_of(of.lattice))
+    pulsed = np.flatnonzero(shown.current.any(axis=(0, 1)))
     return TrialArrays(
         origin=SOURCE,
         dt_s=config.dt_s,
-        stimulus=shown.light,
-        stimulated=tuple(names[of.receptor].tolist()),
+        stimulus=np.concatenate([shown.light, shown.current[:, :, pulsed]], axis=2),
+        stimulated=tuple(names[np.r_[of.receptor, pulsed]].tolist()),
         activity=_noisy(shown.activity[..., recorded], config.noise, rng),
         recorded=tuple(names[recorded].tolist()),
         output=_noisy(shown.output, config.noise, rng),

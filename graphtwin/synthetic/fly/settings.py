@@ -14,7 +14,15 @@ class FlyConfig(BaseModel):
     seed: int = Field(0, ge=0, description="The root of every random draw.")
     extent: int = Field(3, ge=1, le=6, description="Columns from the central one to the edge: 3 has 37 columns and 2,345 neurons.")
     films: int = Field(24, ge=6, le=10_000, description="Films of moving dead leaves, each a trial.")
-    film_s: float = Field(1.0, ge=0.2, le=60, description="Length of each film, seconds; grey came before.")
+    alone: int = Field(1, ge=0, le=1000, description="Films that each type of photoreceptors sees alone, all others in the dark.")
+    pulses: float = Field(
+        1.0,
+        ge=0,
+        le=10,
+        description="Current of the pulses into all cells of one recorded type, a trial a type but photoreceptors, T4 and T5, in units of "
+        "light; 0 leaves these trials out.",
+    )
+    film_s: float = Field(1.0, ge=0.2, le=60, description="Length of each film and of each trial of pulses, seconds; grey came before.")
     dt_s: float = Field(0.01, gt=0, le=0.02, description="Seconds a step of what is written; the simulation takes smaller ones.")
     recorded: float = Field(
         0.5,
