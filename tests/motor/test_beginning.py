@@ -63,7 +63,16 @@ def test_only_neurons_that_fell_silent_are_woken_and_the_rest_of_the_network_sta
     assert wake(network, objective, np.arange(4)) == ()
 
 
+def test_a_neuron_that_was_recorded_to_be_silent_stays():
+    network, objective = silenced()
+    objective.trials.activity[...] -= 10
+    with torch.no_grad():
+        network.start -= 9.0
+        network.bias -= torch.tensor([0.0, 0.0, 9.0])
+    assert wake(network, objective, np.arange(4)) == ("n1",)
+
+
 def test_a_type_of_which_one_neuron_releases_is_not_silent():
     network, objective = silenced()
-    network.neurons = Groups(("a",), np.zeros(3, dtype=np.int64))
+    network.neurons, network.bias = Groups(("a",), np.zeros(3, dtype=np.int64)), torch.nn.Parameter(torch.zeros(1))
     assert wake(network, objective, np.arange(4)) == ()

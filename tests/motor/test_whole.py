@@ -99,9 +99,30 @@ def test_units_of_a_fit_are_the_widths_of_its_priors(planted, seen):
     np.testing.assert_allclose(function.unit, np.concatenate(known), rtol=1e-4)
 
 
-@pytest.mark.parametrize("saves", [1, 3])
-def test_a_fit_that_was_stopped_in_either_stage_ends_in_the_numbers_of_one_that_was_not(planted, seen, tmp_path, monkeypatch, saves):
-    asked = config(8, batch=3)
+def test_what_wakes_silent_neurons_is_called_before_every_later_stage_and_the_best_numbers_are_kept(planted, seen):
+    asked, objective = config(10, batch=3), Objective.of(seen)
+    network = CircuitNetwork(planted.circuit, asked, seen.dt_s, objective.scales)
+    anchors, woken = network.anchors(0, 0), []
+
+    def wake() -> None:
+        woken.append(objective.mean_loss(network, np.array([7]), asked.window, asked.batch))
+        with torch.no_grad():
+            network.bias += 30  # far from everything that was recorded
+
+    training, held_out = np.arange(7), np.array([7])
+    told = whole.fit_whole(network, objective, training, held_out, asked, anchors, 0, "fit", None, False, wake)
+    assert len(woken) == 2
+    losses = [epoch["validation"] for epoch in told]
+    assert woken[0] == pytest.approx(min(losses[:2]), rel=1e-4)
+    assert objective.mean_loss(network, held_out, asked.window, asked.batch) == pytest.approx(min(losses), rel=1e-4)
+    assert losses[2] > losses[1]
+
+
+@pytest.mark.parametrize(("saves", "beginning"), [(1, "prior"), (3, "prior"), (5, "active")])
+def test_a_fit_that_was_stopped_in_any_stage_ends_in_the_numbers_of_one_that_was_not(
+    planted, seen, tmp_path, monkeypatch, saves, beginning
+):
+    asked = config(8, batch=3, beginning=beginning)
     unstopped = fit_circuit(planted.circuit, seen, asked)
 
     class Stopped(Exception):

@@ -32,6 +32,8 @@ def begin_active(network: CircuitNetwork, objective: Objective, chosen: Int[np.n
 def wake(network: CircuitNetwork, objective: Objective, chosen: Int[np.ndarray, " trials"]) -> tuple[str, ...]:
     """Move constant inputs of neurons that fell silent, in the same way: those that share one and hardly ever release in some trials.
 
+    Those that are expected to be silent, as they were recorded, stay.
+
     Args:
         network: The network; all else stays.
         objective: The recording.
@@ -42,6 +44,7 @@ def wake(network: CircuitNetwork, objective: Objective, chosen: Int[np.ndarray, 
     """
     releases = (_states(network, objective, chosen) > 0).to(torch.float64).mean(dim=(0, 2)).numpy()
     silent = np.bincount(network.neurons.of, releases) <= SELDOM * np.bincount(network.neurons.of)
+    silent &= _expected(network, objective).numpy() > 0
     if silent.any():
         _move(network, objective, chosen, torch.from_numpy(silent))
     return tuple(np.array(network.neurons.names, dtype=object)[silent].tolist())

@@ -155,10 +155,13 @@ def _fit_one(
 ) -> tuple[dict[str, float], ...]:
     """One fit, drawn to its own draw of the prior; returns the losses of its epochs."""
     assert isinstance(network, torch.nn.Module)  # no protocol can say so
-    waking = None
-    if config.beginning == "active" and isinstance(network, CircuitNetwork):
-        begin_active(network, objective, training[: config.batch])
-        waking = partial(wake, network, objective, training[: config.batch])
+    waking: Callable[[], object] | None = None
+    if config.beginning == "active":
+        first = training[: config.batch]
+        waking = tuple  # dynamics without a circuit have nothing to wake, but as many steps
+        if isinstance(network, CircuitNetwork):
+            begin_active(network, objective, first)
+            waking = partial(wake, network, objective, first)
     if config.descent == "whole":
         return fit_whole(network, objective, training, held_out, config, anchors, seed, name, checkpoint, progress, waking)
     count = objective.count(training)
