@@ -24,8 +24,10 @@ CELLS = ("circuit_cells", "cell_types_fine", "queried_post", "queried_pre")  # r
 README = """# Network {network} of the fly's motion pathway
 
 `fly.toml` names the tables, as `--source` reads them: `cells.csv`, `synapses.csv` (mean numbers of synapses, with the signs of their
-receptors) and `trials.h5`: {films} films, the light of {receptors} photoreceptors, potentials of {recorded} of {neurons} neurons with
-noise, and what each subtype of T4 and T5 sends on. Types recorded, {n_types} of {all_types}: {types}.
+receptors) and `trials.h5`: {trials} trials, the light of {receptors} photoreceptors and currents into {pulsed} other neurons, potentials
+of {recorded} of {neurons} neurons with noise, and what each subtype of T4 and T5 sends on. Types recorded, {n_types} of {all_types}:
+{types}. Trials are films (`film_`), films that one type of photoreceptors sees while the others are in the dark (`R1_alone_` and so on),
+and grey with two pulses of current into all cells of one recorded type (`pulses_`).
 
 `truth/` is for tests of methods alone:
 
@@ -53,8 +55,9 @@ def write_fly(config: FlyConfig, folder: Path) -> None:
     write_trials(_recorded(of, trials, np.flatnonzero(np.isin(of.types, recorded)), config), folder / "trials.h5")
     _write_tables(of, config, folder)
     _write_truth(of, edges, config, folder / TRUTH)
-    told: dict[str, Any] = {"films": config.films, "receptors": len(of.receptor), "recorded": int(np.isin(of.types, recorded).sum())}
-    told |= {"neurons": len(of.bias), "n_types": len(recorded), "all_types": len(of.lattice.types), "types": ", ".join(recorded)}
+    told: dict[str, Any] = {"trials": len(trials.names), "receptors": len(of.receptor), "pulsed": len(_pulsed(trials))}
+    told |= {"recorded": int(np.isin(of.types, recorded).sum()), "neurons": len(of.bias)}
+    told |= {"n_types": len(recorded), "all_types": len(of.lattice.types), "types": ", ".join(recorded)}
     told |= {"columns": len(np.unique(np.column_stack([of.lattice.u, of.lattice.v]), axis=0))}
     write_text(README.format(network=config.network, version=fly.FLYCNS, **told), folder / "README.md")
 
@@ -71,7 +74,7 @@ def recorded_types(of: Eye, config: FlyConfig) -> tuple[str, ...]:
 def _recorded(of: Eye, shown: Shown, recorded: Int[np.ndarray, " recorded"], config: FlyConfig) -> TrialArrays:
     """What a laboratory has of the trials: all input, cells of some types and all outputs, with noise."""
     rng, names = rng_for(config.seed, "noise of a fly", config.network), np.array(fly.names_of(of.lattice))
-    pulsed = np.flatnonzero(shown.current.any(axis=(0, 1)))
+    pulsed = _pulsed(shown)
     return TrialArrays(
         origin=SOURCE,
         dt_s=config.dt_s,
@@ -83,6 +86,11 @@ def _recorded(of: Eye, shown: Shown, recorded: Int[np.ndarray, " recorded"], con
         outputs=OUTPUTS,
         names=shown.names,
     )
+
+
+def _pulsed(shown: Shown) -> Int[np.ndarray, " pulsed"]:
+    """Neurons that get current in some trial."""
+    return np.flatnonzero(shown.current.any(axis=(0, 1)))
 
 
 def _noisy(values: Float[np.ndarray, "trials steps columns"], noise: float, rng: np.random.Generator) -> np.ndarray:
