@@ -71,7 +71,8 @@ class MotorConfig(BaseModel):
     beginning: Literal["prior", "active"] = Field(
         "prior",
         description="Where constant inputs begin. prior: at its mean or at a draw; active: where neurons are, on average, at what was "
-        "recorded of them, or at `bias_mean` where nothing was: none begins silent, which no gradient would change.",
+        "recorded of them, or at `bias_mean` where nothing was: none begins silent, which no gradient would change. Where trials are "
+        "fitted whole the first batch is then fitted twice, and what fell silent is moved again after either time.",
     )
     memory: int = Field(150, ge=1, description="Steps of the quasi-Newton method that it learns the curvature from.")
     held_out: float = Field(0.2, gt=0, lt=1, description="Share of the trials that is kept from the fit and stops it.")
