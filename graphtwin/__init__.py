@@ -20,10 +20,12 @@ _PUBLIC = {
     "power": ("graphtwin.report.finished", "power"),
     "find_types": ("graphtwin.report.finished", "find_types"),
     "fit_motor": ("graphtwin.pipeline.motor.motor_job", "fit_motor"),
+    "train_robust": ("graphtwin.pipeline.robust.robust_job", "train_robust"),
     "simulate": ("graphtwin.pipeline.simulated_cortex", "simulate"),
     "twin": ("graphtwin.twin", ""),
     "graph": ("graphtwin.graph", ""),
     "motor": ("graphtwin.motor", ""),
+    "robustness": ("graphtwin.robustness", ""),
     "mixed": ("graphtwin.mixed", ""),
     "insilico": ("graphtwin.insilico", ""),
 }

@@ -78,6 +78,19 @@ MOTOR = Kind(
     "graphtwin motor fit",
     "`graphtwin motor score | predict | ablate`, `graphtwin insilico`, `graphtwin report` and graphtwin.motor",
 )
+ROBUST = Kind(
+    "robustness run",
+    "a run of classifiers that are drawn to a twin",
+    "graphtwin robust train",
+    "`graphtwin robust score | report` and graphtwin.robustness",
+)
+SHORTCUT = Kind(
+    "shortcut pictures",
+    "simulated pictures with a shortcut, and responses that do not see it",
+    "graphtwin robust simulate",
+    "`graphtwin robust train`",
+    resumes=False,
+)
 LIKE_TO_LIKE = Kind(
     "like-to-like analysis",
     "a like-to-like analysis",
@@ -108,7 +121,7 @@ MEASURED = Kind(
     "`graphtwin run --source synthetic`",
     files=("source.toml", "directions.parquet"),
 )
-SIMULATED, FITTED = (SIMULATION, LOOP, RECORDED_FLY), (RUN, TWIN, ABLATION, MOTOR)
+SIMULATED, FITTED = (SIMULATION, LOOP, RECORDED_FLY, SHORTCUT), (RUN, TWIN, ABLATION, MOTOR, ROBUST)
 KINDS = {kind.name: kind for kind in (*FITTED, *SIMULATED, LIKE_TO_LIKE, POWER, TYPES, CAMPAIGN, STIMULUS_SET, MEASURED)}
 
 

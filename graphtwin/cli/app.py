@@ -1,4 +1,4 @@
-"""The command line: graphtwin run | twin | insilico | motor | predict | like-to-like | power | types | proximity | pairs | simulate ..."""
+"""The command line: graphtwin run | twin | insilico | motor | robust | predict | like-to-like | power | types | proximity | pairs ..."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from graphtwin.cli import (
     motor,
     pairs,
     power,
+    robust,
     settings_table,
     simulation,
     twin,
@@ -45,6 +46,7 @@ insilico.app.add_typer(insilico_control.app)
 insilico.app.add_typer(insilico_next.app)
 app.add_typer(insilico.app, name="insilico")
 app.add_typer(motor.app, name="motor")
+app.add_typer(robust.app, name="robust")
 
 EXAMPLES = """[bold]Examples[/bold]
 

@@ -80,6 +80,20 @@ def print_motor(folder: Path, page: Path) -> None:
         typer.echo(line)
 
 
+def print_robust(folder: Path, page: Path) -> None:
+    """Print the accuracies of all kinds of classifiers, the verdicts in words, notes, and where the page is."""
+    import json
+
+    import pandas as pd
+
+    table = pd.read_csv(folder / "scores.csv")
+    wide = table.assign(column="\n" + table["metric"]).pivot(index="model", columns="column", values="estimate")
+    typer.echo(_in_columns(wide.reindex(index=table["model"].unique(), columns=("\n" + table["metric"]).unique())))
+    said = json.loads((folder / "notes.json").read_text(encoding="utf-8"))
+    for line in (*said["found"], *(f"Note: {note}" for note in said["notes"]), f"Report: {page}"):
+        typer.echo(line)
+
+
 def _in_columns(table: pd.DataFrame) -> str:
     """A table of numbers whose headings have two lines."""
     heads = [str(name).partition("\n")[::2] for name in table]

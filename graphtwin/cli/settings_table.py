@@ -31,6 +31,8 @@ COMMANDS = {
     "loop": ("graphtwin.synthetic.loop:LoopConfig", "graphtwin motor simulate"),
     "fly": ("graphtwin.synthetic.fly:FlyConfig", "graphtwin motor simulate --circuit fly"),
     "motor": ("graphtwin.pipeline.motor:MotorRunConfig", "graphtwin motor fit"),
+    "robust": ("graphtwin.robustness:RobustConfig", "graphtwin robust train"),
+    "shortcut": ("graphtwin.synthetic.shortcut:ShortcutConfig", "graphtwin robust simulate"),
 }
 WIDTH = 80  # columns of characters on the narrowest terminal in use
 ABSENT, REQUIRED = "(absent)", "(required)"  # words in place of a default; no TOML value is written so
@@ -73,7 +75,8 @@ class Setting:
 @app.command("settings", epilog=EXAMPLES)
 def _settings(
     command: Annotated[
-        Literal["run", "twin", "population", "like-to-like", "power", "types", "simulate", "loop", "fly", "motor"] | None,
+        Literal["run", "twin", "population", "like-to-like", "power", "types", "simulate", "loop", "fly", "motor", "robust", "shortcut"]
+        | None,
         typer.Argument(help="Command whose settings are printed (default: the commands that have any)."),
     ] = None,
 ) -> None:

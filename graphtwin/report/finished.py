@@ -9,7 +9,7 @@ from typing import Any
 from graphtwin.clusters import TypesConfig
 from graphtwin.config import overridden
 from graphtwin.folders import amended
-from graphtwin.kinds import CAMPAIGN, LIKE_TO_LIKE, MOTOR, POWER, RUN, STIMULUS_SET, TYPES, require_kind
+from graphtwin.kinds import CAMPAIGN, LIKE_TO_LIKE, MOTOR, POWER, ROBUST, RUN, STIMULUS_SET, TYPES, require_kind
 from graphtwin.pipeline import PowerConfig, run_types
 from graphtwin.pipeline.pairs import LikeToLikeConfig, run_like_to_like, run_power
 from graphtwin.report.pages import (
@@ -17,6 +17,7 @@ from graphtwin.report.pages import (
     write_like_to_like,
     write_motor,
     write_power,
+    write_robust,
     write_run,
     write_stimulus_set_page,
     write_types,
@@ -28,6 +29,7 @@ PAGES = {
     POWER: write_power,
     TYPES: write_types,
     MOTOR: write_motor,
+    ROBUST: write_robust,
     CAMPAIGN: write_campaign,
     STIMULUS_SET: write_stimulus_set_page,
 }
@@ -37,8 +39,8 @@ def write_report(folder: str | Path) -> Path:
     """Write `report.html` into a finished folder from what the folder holds, as `graphtwin report` does; returns the page.
 
     Args:
-        folder: Folder that `graphtwin run`, `motor fit`, `like-to-like`, `power`, `types`, `insilico campaign`, `optimise` or `control`
-            wrote.
+        folder: Folder that `graphtwin run`, `motor fit`, `robust train`, `like-to-like`, `power`, `types`, `insilico campaign`,
+            `optimise` or `control` wrote.
     """
     folder = Path(folder)
     kind = require_kind(folder, *PAGES)

@@ -3,7 +3,7 @@
 from graphtwin.twin.fit.ablations import PARTS
 from graphtwin.twin.fit.animal_responder import AnimalResponder, responders
 from graphtwin.twin.fit.fingerprint import stamps
-from graphtwin.twin.fit.fitted_twin import FittedTwin, KnownAnimal, fitted_of, read_twin, write_twin
+from graphtwin.twin.fit.fitted_twin import FittedTwin, KnownAnimal, fitted_of, read_twin, untrained, write_twin
 from graphtwin.twin.fit.foundation import Objective, Trained, optimisers, train_foundation
 from graphtwin.twin.fit.gauge import reference_clip
 from graphtwin.twin.fit.readout_embeddings import embed_units
@@ -33,5 +33,6 @@ __all__ = [
     "responders",
     "stamps",
     "train_foundation",
+    "untrained",
     "write_twin",
 ]

@@ -13,6 +13,7 @@ import torch
 from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.config import validate
 from graphtwin.coordinates import Monitor
+from graphtwin.execute import seed_for, torch_seeded
 from graphtwin.schema import IMAGED_AT, UNIT_KEY
 from graphtwin.sources.formats import Recording
 from graphtwin.twin.data import ADVICE, ClipConfig, Clips, Scales, View, held_out_clips, view_of, with_showings
@@ -21,6 +22,7 @@ from graphtwin.twin.model import AnimalStart, Twin
 from graphtwin.twin.settings import FoundationConfig
 
 FORMAT = "graphtwin functional twin 10"
+PLACES = ("readout.residual", "readout.retinotopy", "readout.cortical")  # ends of the names of weights that say where units look
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,25 @@ def read_twin(path: Path) -> FittedTwin:
             f"{path}: weights of another architecture than its settings say ({error}). Files of two runs were mixed."
         ) from error
     return FittedTwin(twin.eval(), config, animals)
+
+
+def untrained(fitted: FittedTwin, seed: int) -> FittedTwin:
+    """A twin of the same animals and settings whose units look where those of the fitted one do, and whose other weights are first draws.
+
+    Args:
+        fitted: Twin.
+        seed: Root of the random draws.
+    """
+    weights = fitted.twin.state_dict()
+    starts = {
+        name: _start(seen, fitted.config, f"animals.{at}.readout.cortical" in weights)
+        for at, (name, seen) in enumerate(fitted.animals.items())
+    }
+    with torch_seeded(int(seed_for(seed, "weights of an untrained twin").generate_state(1, np.uint32)[0])):
+        twin = Twin(fitted.config.twin, starts)
+    kept = {name: value for name, value in weights.items() if name.endswith(PLACES)}
+    twin.load_state_dict(twin.state_dict() | kept)
+    return FittedTwin(twin.eval(), fitted.config, fitted.animals)
 
 
 def _start(seen: KnownAnimal, config: FoundationConfig, cortical: bool) -> AnimalStart:

@@ -1,0 +1,49 @@
+"""Does function make classifiers robust? Those drawn to a twin's similarity or code, beside controls, under distortions and attacks."""
+
+from graphtwin.robustness.attacks import gradient_checks
+from graphtwin.robustness.classifier import Classifier
+from graphtwin.robustness.classifier_fit import FittedClassifier, fit_classifier
+from graphtwin.robustness.curves import CLEAN, attacked_rows, curves, distorted_tests
+from graphtwin.robustness.distortions import DISTORTIONS, distorted
+from graphtwin.robustness.encoding import features_of, median_correlation, predicted_responses
+from graphtwin.robustness.pictures import BUNDLED, LabelledPictures, load_pictures
+from graphtwin.robustness.recipes import NONE, Recipe, tried
+from graphtwin.robustness.settings import RobustConfig
+from graphtwin.robustness.shown import on_screen, shown_responses, told_responses
+from graphtwin.robustness.spectra import frequencies_used
+from graphtwin.robustness.teachers import TEACHERS, TWIN, teachers
+from graphtwin.robustness.verdicts import by_seed, differences, scores, verdicts
+
+__all__ = [
+    "BUNDLED",
+    "CLEAN",
+    "Classifier",
+    "DISTORTIONS",
+    "FittedClassifier",
+    "LabelledPictures",
+    "NONE",
+    "Recipe",
+    "RobustConfig",
+    "TEACHERS",
+    "TWIN",
+    "attacked_rows",
+    "by_seed",
+    "curves",
+    "differences",
+    "distorted",
+    "distorted_tests",
+    "features_of",
+    "fit_classifier",
+    "frequencies_used",
+    "gradient_checks",
+    "load_pictures",
+    "median_correlation",
+    "on_screen",
+    "predicted_responses",
+    "scores",
+    "shown_responses",
+    "teachers",
+    "told_responses",
+    "tried",
+    "verdicts",
+]
