@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 
@@ -131,10 +133,15 @@ def _answer(own: pd.DataFrame, way: str) -> str:
     return f"no, function adds nothing: {nearest['control']!r} {better}, {by}.{over}"
 
 
+@lru_cache(maxsize=8)
+def _drawn(n: int, seed: int) -> np.ndarray:
+    """How often each of some seeds is drawn: the same for all models."""
+    return cluster_counts(n, DRAWS, seed, "seed")
+
+
 def _mean(values: np.ndarray, seed: int) -> tuple[float, float, float]:
     """Mean over seeds and its interval."""
     if not len(values):
         return float("nan"), float("nan"), float("nan")
-    counts = cluster_counts(len(values), DRAWS, seed, "seed")
-    found = resample_mean(np.asarray(values, np.float64), np.arange(len(values)), counts)
+    found = resample_mean(np.asarray(values, np.float64), np.arange(len(values)), _drawn(len(values), seed))
     return found.estimate, *found.interval()

@@ -9,7 +9,8 @@ import pandas as pd
 
 from graphtwin.artifacts import write_parquet, write_table
 from graphtwin.execute import map_jobs, threads
-from graphtwin.pipeline.robust.run_folder import has_classifier, read_classifier, read_study, write_classifier
+from graphtwin.folders import WORK
+from graphtwin.pipeline.robust.run_folder import CLASSIFIERS, read_classifier, read_study, stem_of, write_classifier
 from graphtwin.robustness import Recipe, RobustConfig, fit_classifier, tried
 
 STRENGTHS = "strengths"  # name of the table of strengths that were tried
@@ -18,7 +19,7 @@ log = logging.getLogger("graphtwin")
 
 
 def fit_all(config: RobustConfig, folder: Path) -> dict[str, Recipe]:
-    """Fit every classifier that is not in the folder yet; returns the recipe with the chosen strength of every model.
+    """Fit every classifier that is not there yet, and keep those of chosen strengths; returns the recipe of every model.
 
     Args:
         config: Settings.
@@ -34,7 +35,11 @@ def fit_all(config: RobustConfig, folder: Path) -> dict[str, Recipe]:
     table["chosen"] = [row.strength == chosen[row.model] for row in table.itertuples()]
     write_parquet(table, folder / f"{STRENGTHS}.parquet")
     write_table(table, folder / f"{STRENGTHS}.csv")
-    _fit([(recipe, number) for recipe in found.values() for number in range(config.seeds)], config, folder, "classifiers")
+    kept = [(recipe, number) for recipe in found.values() for number in range(config.seeds)]
+    _fit(kept, config, folder, "classifiers")
+    study = read_study(folder)
+    for job in kept:
+        write_classifier(read_classifier(*job, study, folder / WORK), folder / CLASSIFIERS)
     return found
 
 
@@ -62,7 +67,9 @@ def chosen_recipes(config: RobustConfig, folder: Path) -> dict[str, Recipe]:
 def _validated(jobs: list[tuple[Recipe, int]], folder: Path) -> pd.DataFrame:
     """Validation accuracy of classifiers that were fitted."""
     study = read_study(folder)
-    rows = [(recipe.model, recipe.strength, number, read_classifier(recipe, number, study, folder).validation) for recipe, number in jobs]
+    rows = [
+        (recipe.model, recipe.strength, number, read_classifier(recipe, number, study, folder / WORK).validation) for recipe, number in jobs
+    ]
     return pd.DataFrame(rows, columns=["model", "strength", "seed", "validation"])
 
 
@@ -70,7 +77,7 @@ def _fit(jobs: list[tuple[Recipe, int]], config: RobustConfig, folder: Path, wha
     """Fit what is missing, some at a time in a process."""
     from tqdm import tqdm
 
-    missing = [job for job in jobs if not has_classifier(*job, folder)]
+    missing = [job for job in jobs if not (folder / WORK / f"{stem_of(*job)}.pt").exists()]
     parts = [missing[at : at + AT_ONCE] for at in range(0, len(missing), AT_ONCE)]
     with tqdm(total=len(missing), desc=what, unit="classifier", delay=2) as bar:
         for done in map_jobs(_do, [(part,) for part in parts], common=(folder,), workers=config.workers):
@@ -85,5 +92,5 @@ def _do(folder: Path, jobs: list[tuple[Recipe, int]]) -> int:
         study = read_study(folder)
         taught = study.teachers()
         for recipe, number in jobs:
-            write_classifier(fit_classifier(study.data, recipe, taught.get(recipe.teacher), study.config, number), folder)
+            write_classifier(fit_classifier(study.data, recipe, taught.get(recipe.teacher), study.config, number), folder / WORK)
     return len(jobs)

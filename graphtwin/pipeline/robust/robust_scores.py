@@ -11,7 +11,7 @@ import torch
 from graphtwin.artifacts import write_json, write_parquet, write_table
 from graphtwin.execute import map_jobs, threads
 from graphtwin.pipeline.robust.classifier_jobs import STRENGTHS
-from graphtwin.pipeline.robust.run_folder import RobustStudy, read_classifier, read_study
+from graphtwin.pipeline.robust.run_folder import CLASSIFIERS, RobustStudy, read_classifier, read_study
 from graphtwin.robustness import (
     CLEAN,
     DISTORTIONS,
@@ -75,7 +75,7 @@ def _do(folder: Path, recipe: Recipe) -> dict[str, pd.DataFrame]:
         pictures, label = torch.from_numpy(data.pictures[rows]), torch.from_numpy(data.label[rows])
         parts: dict[str, list[pd.DataFrame]] = {name: [] for name in ("curves", "attack_checks", "frequencies", "neurons_predicted")}
         for number in range(config.seeds):
-            classifier = read_classifier(recipe, number, study, folder).classifier
+            classifier = read_classifier(recipe, number, study, folder / CLASSIFIERS).classifier
             other = _another(recipe, number, study, folder)
             tables = {
                 "curves": curves(classifier, data, tests, config),
@@ -94,7 +94,7 @@ def _another(recipe: Recipe, number: int, study: RobustStudy, folder: Path) -> C
     """A classifier on which pictures are made that are tried on another: by labels alone, of another seed."""
     if study.config.seeds < 2:
         return None
-    return read_classifier(Recipe(NONE), (number + 1) % study.config.seeds, study, folder).classifier
+    return read_classifier(Recipe(NONE), (number + 1) % study.config.seeds, study, folder / CLASSIFIERS).classifier
 
 
 def _predicted(classifier: Classifier | None, study: RobustStudy) -> list[dict[str, object]]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from graphtwin import artifacts
 from graphtwin.config import dump_toml, load_config
+from graphtwin.folders import WORK
 from graphtwin.robustness import TWIN, Classifier, FittedClassifier, LabelledPictures, Recipe, RobustConfig, teachers
 from graphtwin.shapes import Float, Int
 
@@ -60,6 +61,7 @@ def write_study(study: RobustStudy, inputs: dict[str, str], folder: Path) -> Non
     _save(folder / PICTURES, arrays | {"classes": np.array(data.classes), "keys": np.array(data.keys)})
     arrays = {TWIN: study.responses, "encoded": study.encoded} | {f"distorted {kind}": of for kind, of in study.distorted.items()}
     _save(folder / RESPONSES, arrays if study.untrained is None else arrays | {"untrained": study.untrained})
+    artifacts.write_text("", folder / WORK / "study.done")
 
 
 def read_study(folder: Path) -> RobustStudy:
@@ -80,23 +82,18 @@ def stem_of(recipe: Recipe, number: int) -> str:
     return f"{recipe.model.replace(', ', '_').replace(' ', '_')}{strength}_seed{number}"
 
 
-def write_classifier(fitted: FittedClassifier, folder: Path) -> None:
-    """Write one classifier as tensors and numbers."""
+def write_classifier(fitted: FittedClassifier, place: Path) -> None:
+    """Write one classifier, as tensors and numbers, into a folder."""
     content = {"weights": fitted.classifier.state_dict(), "validation": fitted.validation}
-    artifacts.write_tensors(content, folder / CLASSIFIERS / f"{stem_of(fitted.recipe, fitted.number)}.pt")
+    artifacts.write_tensors(content, place / f"{stem_of(fitted.recipe, fitted.number)}.pt")
 
 
-def read_classifier(recipe: Recipe, number: int, study: RobustStudy, folder: Path) -> FittedClassifier:
-    """One classifier of a run, in eval mode."""
-    content = artifacts.read_tensors(folder / CLASSIFIERS / f"{stem_of(recipe, number)}.pt", "Train again.")
+def read_classifier(recipe: Recipe, number: int, study: RobustStudy, place: Path) -> FittedClassifier:
+    """One classifier of a folder, in eval mode."""
+    content = artifacts.read_tensors(place / f"{stem_of(recipe, number)}.pt", "Train again.")
     classifier = Classifier(study.data.size, len(study.data.classes), study.config.width)
     classifier.load_state_dict(content["weights"])
     return FittedClassifier(classifier.eval(), recipe, number, float(content["validation"]))
-
-
-def has_classifier(recipe: Recipe, number: int, folder: Path) -> bool:
-    """Whether a run has one of its classifiers."""
-    return (folder / CLASSIFIERS / f"{stem_of(recipe, number)}.pt").exists()
 
 
 def _save(path: Path, arrays: dict[str, Any]) -> None:

@@ -206,7 +206,8 @@ def draw_strengths(table: pd.DataFrame | None) -> Block:
             axes.set_xscale("log")
             axes.set_title(named or "without a teacher", fontsize=7.5)
             axes.set_xlabel("strength")
-            axes.legend(fontsize=6.5)
+            if axes.lines:
+                axes.legend(fontsize=6.5)
         panels[0].set_ylabel("validation accuracy")
 
     sentence = "Of each kind the largest strength was taken (ringed) that costs no more validation accuracy than the tolerance."

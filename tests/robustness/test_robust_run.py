@@ -1,0 +1,167 @@
+"""Classifiers from pictures to a page: trained, killed, gone on with, scored again; and bad input through the command line."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from graphtwin.folders import changed_files
+from graphtwin.pipeline import simulate_shortcut
+from graphtwin.pipeline.robust import classifier_jobs, train_robust
+from graphtwin.pipeline.robust.classifier_jobs import chosen_strengths
+from graphtwin.robustness import Recipe, RobustConfig, fit_classifier, load_pictures, teachers, told_responses
+from graphtwin.robustness.curves import distorted_tests
+from tests.motor import command_line
+from tests.robustness.test_pictures_shown import watcher
+
+pytestmark = pytest.mark.slow
+
+SMALL = [
+    "fit.epochs=2", "width=2", "pictures=80", "teaching.tuning_seeds=1", "teaching.similarity=[1.0,3.0]", "teaching.co_training=[1.0]",
+    "teaching.label_smoothing=[0.2]", "teaching.noise=[0.1]", "attack.steps=2", "attack.pictures=20", "attack.strengths=[0.05]",
+    "attack.restarts=1",
+]  # fmt: skip
+SET = [part for setting in SMALL for part in ("--set", setting)]
+asked = partial(command_line.command, "robust")
+
+
+@pytest.fixture(scope="module")
+def shortcut(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return simulate_shortcut(tmp_path_factory.mktemp("made") / "shortcut", ["pictures=80"])
+
+
+def of(shortcut: Path) -> tuple[object, ...]:
+    return shortcut / "pictures", "--responses", shortcut / "responses.parquet"
+
+
+@pytest.fixture(scope="module")
+def run(shortcut: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run by the command line, of one worker."""
+    out = tmp_path_factory.mktemp("runs") / "run"
+    code, said = asked("train", *of(shortcut), "--out", out, "--seeds", 2, *SET, "--workers", 1)
+    assert code == 0, said
+    assert f"Report: {out / 'report.html'}" in said
+    return out
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """What no number of workers and no stop may change."""
+    return {path.name: path.read_bytes() for path in (*folder.glob("*.csv"), folder / "notes.json", *(folder / "classifiers").iterdir())}
+
+
+def test_every_model_has_every_seed_and_every_strength_of_every_distortion(run):
+    table = pd.read_csv(run / "curves.csv")
+    counted = table.groupby(["model", "seed"]).size()
+    assert len(counted) == 13 * 2
+    assert set(counted) == {1 + 6 * 5 + 2}
+    assert set(pd.read_csv(run / "scores.csv")["model"]) == set(table["model"])
+    checks = pd.read_csv(run / "attack_checks.csv")
+    assert set(checks["check"]) == {"gradient", "whole", "restarts", "noise", "FGSM", "transfer"}
+
+
+def test_a_run_that_was_killed_goes_on_to_the_same_numbers_with_two_workers(run, shortcut, tmp_path, monkeypatch):
+    written = classifier_jobs.write_classifier
+    left = iter(range(9))
+
+    def stopping(*given):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        written(*given)
+
+    monkeypatch.setattr(classifier_jobs, "write_classifier", stopping)
+    train = partial(
+        train_robust, shortcut / "pictures", tmp_path / "run", responses=shortcut / "responses.parquet", overrides=SMALL, seeds=2
+    )
+    with pytest.raises(KeyboardInterrupt):
+        train(workers=1)
+    monkeypatch.undo()
+    assert len(list((tmp_path / "run/work").glob("*.pt"))) == 9
+    train(resume=True, workers=2)
+    assert contents(tmp_path / "run") == contents(run)
+
+
+def test_scores_made_again_are_the_same_and_the_page_too(run):
+    before, page = contents(run), (run / "report.html").read_text()
+    code, said = asked("score", run)
+    assert code == 0, said
+    assert contents(run) == before
+    code, said = asked("report", run)
+    assert code == 0, said
+    assert (run / "report.html").read_text() == page
+    assert not changed_files(run)
+
+
+def test_the_page_says_what_was_not_asked(run):
+    page = (run / "report.html").read_text()
+    assert "Whether function adds robustness could not be tested." in page
+    assert "responses are of a table, which says nothing of distorted pictures" in page
+
+
+def test_a_responder_is_asked_for_neurons_under_distortion(tmp_path):
+    folder = train_robust("digits", tmp_path / "run", watcher(), overrides=SMALL, seeds=1, workers=1)
+    table = pd.read_csv(folder / "neurons_predicted.csv")
+    assert set(table["distortion"]) == {"none", "noise", "blur", "contrast", "brightness", "jpeg", "elastic"}
+    pixels = table[table["model"] == "pixels themselves"].set_index("distortion")["r"]
+    assert pixels["none"] > 0.95  # its units are means of pixels
+    assert table["r"].between(-1, 1).all()
+
+
+def test_the_largest_strength_within_the_tolerance_of_the_best_is_taken():
+    table = pd.DataFrame(
+        [("a", strength, seed, value) for strength, value in ((0.1, 0.9), (1.0, 0.895), (10.0, 0.8)) for seed in range(2)]
+        + [("b", strength, 0, value) for strength, value in ((0.1, 0.5), (1.0, 0.9), (10.0, 0.9))],
+        columns=["model", "strength", "seed", "validation"],
+    )
+    assert chosen_strengths(table, 0.01) == {"a": 1.0, "b": 10.0}
+    assert chosen_strengths(table, 0.0) == {"a": 0.1, "b": 10.0}
+
+
+def test_a_code_that_is_robust_makes_classifiers_robust_and_that_of_other_pictures_does_not(tmp_path):
+    folder = simulate_shortcut(tmp_path / "shortcut", ["pictures=600"], seed=11)
+    config = RobustConfig.model_validate({"width": 8, "fit": {"epochs": 12, "patience": 12, "learning_rate": 0.006, "weight_decay": 0.001}})
+    data = load_pictures(folder / "pictures", config)
+    taught = teachers(told_responses(folder / "responses.parquet", data), None, data.pictures, config)
+    tests, label = distorted_tests(data, 0), torch.from_numpy(data.label[data.test])
+    hard = [torch.from_numpy(tests[key]) for key in (("noise", 0.1), ("noise", 0.2), ("blur", 0.06))]
+    found = {}
+    for name in ("", "twin", "shuffled"):
+        recipe = Recipe("co-training", name, 3.0) if name else Recipe("none")
+        fitted = [fit_classifier(data, recipe, taught.get(name), config, number).classifier for number in range(2)]
+        found[name] = np.mean([one.accuracy(shown, label) for one in fitted for shown in hard])
+    assert found["twin"] > found[""] + 0.05
+    assert found["twin"] > found["shuffled"] + 0.05
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("digits",), "give either --twin or --responses"),
+        (("digits", "--twin", "nowhere"), "nowhere"),
+        (("digits", "--responses", "nowhere.csv"), "nowhere.csv: no such file"),
+        (("nowhere", "--responses", "RESPONSES"), "nowhere: no folder"),
+        (("digits", "--responses", "RESPONSES"), "lacks 1797 of 1797 pictures of digits, first '0'"),
+        (("PICTURES", "--responses", "RESPONSES", "--set", "test=0.7", "--set", "validation=0.4"), "leave -0.10 of the pictures to train"),
+        (("PICTURES", "--responses", "RESPONSES", "--set", "teaching.similarity=[]"), "teaching.similarity"),
+        (("PICTURES", "--responses", "RESPONSES", "--set", "attack.strengths=[-1.0]"), "attack.strengths"),
+        (("PICTURES", "--responses", "RESPONSES", "--seeds", "2"), "teaching.tuning_seeds = 3, of 2 seeds"),
+    ],
+)
+def test_bad_input_is_refused_before_a_folder_is_written(shortcut, tmp_path, words, said):
+    places = {"PICTURES": shortcut / "pictures", "RESPONSES": shortcut / "responses.parquet"}
+    code, told = asked("train", *(places.get(word, word) for word in words), "--out", tmp_path / "run")
+    assert code != 0
+    assert said in told
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_does_not_learn_is_not_called_robust(shortcut, tmp_path):
+    config = [name for name in SMALL if not name.startswith("fit")] + ["fit.epochs=1", "fit.learning_rate=1e-9"]
+    folder = train_robust(
+        shortcut / "pictures", tmp_path / "run", responses=shortcut / "responses.parquet", overrides=config, seeds=1, workers=1
+    )
+    assert (folder / "notes.json").read_text().count("not tested: without a teacher") == 4
