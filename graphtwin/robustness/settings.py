@@ -18,10 +18,10 @@ class TeachingConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     similarity: Strengths = Field(
-        (0.1, 0.3, 1.0, 3.0, 10.0), description="Weights of the loss of similarity, over that of the labels, that are tried."
+        (0.1, 0.3, 1.0, 3.0, 10.0), description="Strengths of the loss of similarity, over that of the labels, that are tried."
     )
     co_training: Strengths = Field(
-        (0.1, 0.3, 1.0, 3.0, 10.0), description="Weights of the loss of a predicted code, over that of the labels, that are tried."
+        (0.3, 1.0, 3.0, 10.0, 30.0), description="Strengths of the loss of a predicted code, over that of the labels, that are tried."
     )
     label_smoothing: Strengths = Field((0.1, 0.2, 0.4, 0.6), description="Shares of label smoothing that are tried.")
     noise: Strengths = Field((0.05, 0.1, 0.2, 0.3), description="SDs of noise on training pictures that are tried; black to white is 1.")
@@ -30,7 +30,7 @@ class TeachingConfig(BaseModel):
         0.01,
         ge=0,
         lt=1,
-        description="Validation accuracy that a strength may cost: of those whose mean is no further below the best the largest is taken.",
+        description="Share of validation pictures that a strength may cost: of those whose mean is no further below the best the largest is taken.",
     )
     low_pass: float = Field(0.1, gt=0, lt=1, description="SD of the Gaussian that low-passes pixels, in widths of a picture.")
     components: int = Field(
@@ -50,7 +50,9 @@ class AttackConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     strengths: tuple[Annotated[float, Field(ge=0)], ...] = Field(
-        (0.01, 0.02, 0.05, 0.1), min_length=1, description="Largest change of any pixel; black to white is 1. 0 changes nothing."
+        (0.01, 0.02, 0.05, 0.1),
+        min_length=1,
+        description="Strengths, the largest change of any pixel; black to white is 1, and 0 changes nothing.",
     )
     steps: int = Field(20, ge=1, description="Steps of projected gradient ascent.")
     restarts: int = Field(2, ge=1, description="Random starts of projected gradient ascent; a picture counts as missed where one succeeds.")
@@ -74,7 +76,7 @@ class RobustConfig(BaseModel):
     batch: int = Field(64, ge=8, description="Pictures a step.")
     height: float = Field(1.0, gt=0, le=1, description="Height of a picture on the twin's screen, as a share of the screen's.")
     shown_s: float = Field(0.5, gt=0, description="Seconds that a twin of movies sees each picture; its mean answer counts.")
-    frequency_noise: float = Field(0.1, gt=0, description="Root mean square of the noise of one band of spatial frequencies.")
+    frequency_noise: float = Field(0.1, gt=0, description="SD of the noise of one band of spatial frequencies; black to white is 1.")
     fit: FitConfig = Field(
         FitConfig(epochs=25, patience=25, learning_rate=0.006, weight_decay=0.001), description="How long and how fast is fitted."
     )

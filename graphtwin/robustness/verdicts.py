@@ -10,7 +10,7 @@ import pandas as pd
 from graphtwin.robustness.attacks import FGSM, PGD
 from graphtwin.robustness.curves import CLEAN
 from graphtwin.robustness.distortions import DISTORTIONS
-from graphtwin.robustness.recipes import WAYS, Recipe, controls_of, of_pixels
+from graphtwin.robustness.recipes import NOISE, WAYS, Recipe, controls_of, of_pixels
 from graphtwin.robustness.teachers import TWIN
 from graphtwin.statistics import cluster_counts, resample_mean
 
@@ -23,7 +23,8 @@ LEARNED = 0.05  # validation accuracy above chance that a classifier without a t
 def by_seed(curves: pd.DataFrame) -> pd.DataFrame:
     """Scores of every classifier: accuracy as it is, under each distortion, under all, under each attack and under both.
 
-    Means over strengths, of attacks those above 0; `distorted` is the mean over kinds of distortions, `attacked` over the two attacks.
+    Means over strengths, of attacks those above 0; `distorted` is the mean over kinds of distortions but noise, on which one of the
+    controls is trained, `attacked` over the two attacks.
 
     Args:
         curves: model, seed, distortion, strength, accuracy.
@@ -35,7 +36,7 @@ def by_seed(curves: pd.DataFrame) -> pd.DataFrame:
     each = counted.groupby(["model", "seed", "distortion"], sort=False)["accuracy"].mean().rename("value").reset_index()
     each["metric"] = each["distortion"].where(each["distortion"] != CLEAN, ACCURACY)
     parts = [each[["model", "seed", "metric", "value"]]]
-    for name, kinds in ((DISTORTED, list(DISTORTIONS)), (ATTACKED, [FGSM, PGD])):
+    for name, kinds in ((DISTORTED, [kind for kind in DISTORTIONS if kind != NOISE]), (ATTACKED, [FGSM, PGD])):
         part = each[each["distortion"].isin(kinds)]
         parts.append(part.groupby(["model", "seed"], sort=False)["value"].mean().reset_index().assign(metric=name))
     return pd.concat(parts, ignore_index=True)[["model", "seed", "metric", "value"]]

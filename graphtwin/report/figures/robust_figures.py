@@ -109,8 +109,8 @@ def draw_differences(table: pd.DataFrame, way: str) -> Block:
         f"({number_text(nearest['low'])} to {number_text(nearest['high'])})."
     )
     caption = (
-        f"Paired over {int(own['seeds'].max())} seeds, means over strengths and kinds; 95 % intervals over seeds. Right of 0 the twin is "
-        "ahead."
+        f"Paired over {int(own['seeds'].max())} seeds, means over strengths and kinds but noise; 95 % intervals over seeds. Right of 0 the "
+        "twin is ahead."
     )
     return Drawn(key, title, sentence, caption, draw_svg(key, title, (WIDTH, 2.8), fill), ("differences.csv",))
 

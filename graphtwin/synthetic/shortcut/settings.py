@@ -13,10 +13,12 @@ class ShortcutConfig(BaseModel):
     seed: int = Field(0, ge=0, description="The root of every random draw.")
     pictures: int = Field(1000, ge=80, le=100_000, description="Pictures, of four classes alike.")
     size: int = Field(16, ge=12, le=64, description="Height and width of the pictures, pixels.")
-    coarse: float = Field(0.12, ge=0, le=0.5, description="Contrast of the coarse gratings; black to white is 1.")
-    fine: float = Field(0.05, ge=0, le=0.5, description="Contrast of the fine gratings, the shortcut.")
-    light: float = Field(0.15, ge=0, le=0.5, description="Contrast of slow changes of light that say nothing of the class.")
-    noise: float = Field(0.05, ge=0, le=0.5, description="SD of the noise of each pixel.")
+    coarse: float = Field(0.12, ge=0, le=0.5, description="Contrast of the coarse gratings, as a share of black to white.")
+    fine: float = Field(0.2, ge=0, le=0.5, description="Contrast of the fine gratings, the shortcut, as a share of black to white.")
+    light: float = Field(
+        0.15, ge=0, le=0.5, description="SD of slow changes of light that say nothing of the class, as a share of black to white."
+    )
+    noise: float = Field(0.05, ge=0, le=0.5, description="SD of the noise of each pixel, as a share of black to white.")
     shuffled: bool = Field(
         False, description="Whether each picture has the responses to another: the same population, of which nothing can be learned."
     )
