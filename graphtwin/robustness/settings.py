@@ -23,14 +23,17 @@ class TeachingConfig(BaseModel):
     co_training: Strengths = Field(
         (0.3, 1.0, 3.0, 10.0, 30.0), description="Strengths of the loss of a predicted code, over that of the labels, that are tried."
     )
-    label_smoothing: Strengths = Field((0.1, 0.2, 0.4, 0.6), description="Shares of label smoothing that are tried.")
+    label_smoothing: Strengths = Field(
+        (0.1, 0.2, 0.4, 0.6),
+        description="Strengths of label smoothing that are tried, each the share of a label that is spread over all classes.",
+    )
     noise: Strengths = Field((0.05, 0.1, 0.2, 0.3), description="SDs of noise on training pictures that are tried; black to white is 1.")
     tuning_seeds: int = Field(3, ge=1, description="Classifiers of each strength, by whose mean validation accuracy it is chosen.")
     tolerance: float = Field(
         0.01,
         ge=0,
         lt=1,
-        description="Share of validation pictures that a strength may cost: of those whose mean is no further below the best the largest is taken.",
+        description="Share of validation pictures that a strength may cost: the largest is taken that is no further below the best.",
     )
     low_pass: float = Field(0.1, gt=0, lt=1, description="SD of the Gaussian that low-passes pixels, in widths of a picture.")
     components: int = Field(
