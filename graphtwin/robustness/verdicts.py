@@ -39,7 +39,9 @@ def by_seed(curves: pd.DataFrame) -> pd.DataFrame:
     for name, kinds in ((DISTORTED, [kind for kind in DISTORTIONS if kind != NOISE]), (ATTACKED, [FGSM, PGD])):
         part = each[each["distortion"].isin(kinds)]
         parts.append(part.groupby(["model", "seed"], sort=False)["value"].mean().reset_index().assign(metric=name))
-    return pd.concat(parts, ignore_index=True)[["model", "seed", "metric", "value"]]
+    values = pd.concat(parts, ignore_index=True)[["model", "seed", "metric", "value"]]
+    first = {name: at for at, name in enumerate((ACCURACY, DISTORTED, ATTACKED))}
+    return values.sort_values("metric", key=lambda names: names.map(first).fillna(len(first)), kind="stable", ignore_index=True)
 
 
 def scores(values: pd.DataFrame, seed: int) -> pd.DataFrame:

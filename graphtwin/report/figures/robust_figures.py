@@ -204,6 +204,9 @@ def draw_strengths(table: pd.DataFrame | None) -> Block:
                     taken = part[part["chosen"]]
                     axes.plot(taken["strength"], taken["validation"], "o", markersize=6, markerfacecolor="none", color=style["color"])
             axes.set_xscale("log")
+            axes.minorticks_off()
+            ticks = sorted({float(at) for line in axes.lines for at in line.get_xdata()})
+            axes.set_xticks(ticks, [f"{at:g}" for at in ticks])
             axes.set_title(named or "without a teacher", fontsize=7.5)
             axes.set_xlabel("strength")
             if axes.lines:
