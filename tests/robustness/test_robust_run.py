@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -83,6 +84,14 @@ def test_a_run_that_was_killed_goes_on_to_the_same_numbers_with_two_workers(run,
     assert len(list((tmp_path / "run/work").glob("*.pt"))) == 9
     train(resume=True, workers=2)
     assert contents(tmp_path / "run") == contents(run)
+
+
+def test_a_run_that_is_begun_anew_over_a_finished_one_ends_as_it(run, shortcut, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    code, said = asked("train", *of(shortcut), "--out", tmp_path / "run", "--seeds", 2, *SET, "--workers", 1, "--force")
+    assert code == 0, said
+    assert contents(tmp_path / "run") == contents(run)
+    assert not (tmp_path / "run/.replaced").exists()
 
 
 def test_scores_made_again_are_the_same_and_the_page_too(run):

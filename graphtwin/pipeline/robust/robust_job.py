@@ -96,7 +96,8 @@ def train_robust(
             study.teachers()  # an error before anything is written where responses do not do
             begin()
             write_study(study, inputs, folder)
-        begin()
+        else:
+            begin()
         recipes = fit_all(config, folder)
         write_scores(read_study(folder), recipes, folder)
     return folder
@@ -149,7 +150,11 @@ def _responders(run: Path, seed: int, device: Device) -> tuple[list[Responder], 
 
 def _inputs(data: LabelledPictures, twin: str | Path | Responder | None, responses: str | Path | None) -> dict[str, str]:
     """Hashes of what a run is made of."""
-    found = {data.name: hashlib.sha256(data.pictures.tobytes() + data.label.tobytes()).hexdigest()}
+    told = hashlib.sha256()
+    for array in (data.pictures, data.label, data.is_test):
+        told.update(np.ascontiguousarray(array).tobytes())
+    told.update("\n".join((*data.classes, *data.keys)).encode())
+    found = {f"pictures of {data.name}": told.hexdigest()}
     if responses is not None:
         return found | {Path(responses).name: sha256(responses)}
     if isinstance(twin, Responder):
