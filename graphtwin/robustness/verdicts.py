@@ -17,7 +17,7 @@ from graphtwin.statistics import cluster_counts, resample_mean
 DISTORTED, ATTACKED, ACCURACY = "distorted", "attacked", "clean"
 JUDGED = {DISTORTED: "under distortions", ATTACKED: "under attacks"}
 DRAWS = 1000  # bootstrap draws of seeds
-LEARNED = 0.05  # validation accuracy above chance that a classifier without a teacher must have for its robustness to mean anything
+LEARNED = 0.05  # accuracy on test pictures above chance that a classifier without a teacher must have for its robustness to mean anything
 
 
 def by_seed(curves: pd.DataFrame) -> pd.DataFrame:
@@ -111,7 +111,9 @@ def verdicts(values: pd.DataFrame, table: pd.DataFrame, chance: float, masked: d
                 found.append(
                     f"{asked}: not tested: gradients of {which} fail a check, so that they may only seem robust (attack_checks.csv)."
                 )
-            elif not len(own) or own["low"].isna().all():
+            elif not len(own):
+                found.append(f"{asked}: not tested: no strength above 0 was asked for (attack.strengths).")
+            elif own["low"].isna().all():
                 found.append(f"{asked}: not tested: fewer than five seeds, of which there is no interval.")
             else:
                 found.append(f"{asked}: {_answer(own, way)}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from graphtwin.report.figures.drawing import Drawn
+from graphtwin.report.figures.robust_figures import draw_differences
 from graphtwin.robustness import DISTORTIONS, RobustConfig, by_seed, differences, scores, tried, verdicts
 
 MODELS = list(dict.fromkeys(recipe.model for recipe in tried(RobustConfig().teaching)))
@@ -71,3 +73,15 @@ def test_what_cannot_be_tested_is_said():
     assert ": yes" in masked[0]
     assert "not tested: gradients of 3 of 'similarity, twin' fail a check" in masked[1]
     assert "1 of 'co-training, pixels'" in masked[3]
+
+
+def test_without_an_attack_of_a_strength_above_0_only_distortions_are_judged_and_drawn():
+    table = curves(dict.fromkeys(TWINS, 0.1))
+    table.loc[table["distortion"].isin(["FGSM", "PGD"]), "strength"] = 0.0
+    found = said(table)
+    assert [": yes" in sentence for sentence in found] == [True, False] * 2
+    assert all("not tested: no strength above 0 was asked for (attack.strengths)" in sentence for sentence in found[1::2])
+    drawn = draw_differences(differences(by_seed(table), 0), "similarity")
+    assert isinstance(drawn, Drawn)
+    assert all(f">{name}<" in drawn.svg for name in ("similarity, pixels", "label smoothing", "under distortions"))
+    assert "under attacks" not in drawn.svg

@@ -95,12 +95,14 @@ def draw_differences(table: pd.DataFrame, way: str) -> Block:
     if own["low"].isna().all():
         return Absent(key, title, "fewer than five seeds, of which there is no interval")
 
+    asked = [metric for metric in JUDGED if metric in set(own["metric"])]  # without attacks above 0 only distortions
+
     def fill(figure: Figure) -> None:
-        for axes, (metric, said) in zip(figure.subplots(1, 2, sharey=True), JUDGED.items(), strict=True):
+        for axes, metric in zip(figure.subplots(1, len(asked), sharey=True, squeeze=False)[0], asked, strict=True):
             part = own[own["metric"] == metric]
             colours = [style_of(name)["color"] for name in part["control"]]
             draw_interval_rows(axes, list(part["control"]), part[["difference", "low", "high"]].to_numpy(), colours, 0.0)
-            axes.set_title(said, fontsize=7.5)
+            axes.set_title(JUDGED[metric], fontsize=7.5)
             axes.set_xlabel("difference of accuracy")
 
     nearest = own.loc[own["difference"].idxmin()]
