@@ -24,6 +24,7 @@ PHOTOGRAPHS = {
 }
 PIECE, PIECE_OF = 16, 32  # pixels of a piece of a photograph, and of the square of the photograph that is averaged down to it
 BLOCK = 4  # pieces along a side of a block, of which all are kept for tests or none
+GROUND, DEEPEST = (128, 128, 128, 255), 65535  # colour behind what is transparent; white of 16 bits
 FEWEST = 10  # pictures of a class below which no part of it can be kept for tests and validation
 log = logging.getLogger("graphtwin")
 
@@ -86,7 +87,8 @@ def load_pictures(source: str | Path, config: RobustConfig) -> LabelledPictures:
         config: Settings: how many pictures, what share is kept for tests.
 
     Raises:
-        ValueError: Fewer than two classes, a class of fewer than ten pictures, images that are no pictures or have different sizes.
+        ValueError: Fewer than two classes, a class of fewer than ten pictures or of none to train on, a folder without images beside
+            others with, images that are no pictures or have different sizes.
         FileNotFoundError: No such name or folder, or a folder without images.
     """
     if str(source) == "digits":
@@ -146,19 +148,30 @@ def _folder(folder: Path, config: RobustConfig) -> LabelledPictures:
             "(CLASS/0001.png ...), as dataset tools export."
         )
     parts = ["train", "test"] if {"train", "test"} <= inside else ["."]
-    classes = sorted({path.name for part in parts for path in (folder / part).iterdir() if path.is_dir()})
+    classes = sorted({path.name for part in parts for path in (folder / part).iterdir() if path.is_dir() and not _is_hidden(path)})
     files = [
         (path, at, part == "test")
         for part in parts
         for at, name in enumerate(classes)
         for path in sorted((folder / part / name).glob("*"))
-        if path.suffix.lower() in ENDINGS
+        if path.suffix.lower() in ENDINGS and not _is_hidden(path)
     ]
     if not files:
         raise FileNotFoundError(
             f"{folder}: no image ({', '.join(ENDINGS)}) in its {len(classes)} folders. Give a folder with one for each class."
         )
-    chosen = [files[row] for row in _rows_taken(np.array([at for _, at, _ in files]), config)]
+    known = {at for _, at, _ in files}
+    if empty := [name for at, name in enumerate(classes) if at not in known]:
+        raise ValueError(
+            f"{folder}: {len(empty)} of {len(classes)} folders hold no image ({', '.join(ENDINGS)}) themselves, first {empty[0]!r}. Every "
+            "folder is a class: put images right into it, or take it away."
+        )
+    unread = sum(path.is_file() for path in folder.rglob("*")) - len(files)
+    if unread:
+        log.info("%s: %d files are not read: hidden, of other endings, or in no folder of a class.", folder, unread)
+    every, kept = np.array([at for _, at, _ in files]), np.array([test for _, _, test in files])
+    _require_classes(folder.resolve().name, every, tuple(classes))
+    chosen = [files[row] for row in _rows_taken(every, config, kept)]
     images = [_image(path) for path, _, _ in chosen]
     sizes = {image.shape for image in images}
     if len(sizes) > 1:
@@ -169,24 +182,41 @@ def _folder(folder: Path, config: RobustConfig) -> LabelledPictures:
     return _parted(folder.resolve().name, np.stack(images), label, tuple(classes), config, is_test if len(parts) > 1 else None, names)
 
 
+def _is_hidden(path: Path) -> bool:
+    """Whether a file or folder is of a system or a program, as .DS_Store."""
+    return path.name.startswith(".")
+
+
 def _image(path: Path) -> np.ndarray:
-    """An image in grey, black 0, white 1, of any number of bits."""
+    """An image in grey, black 0, white 1, of 8 or 16 bits; what is transparent lies on grey."""
     from PIL import Image
 
     try:
         with Image.open(path) as opened:
-            deep = opened.mode.startswith("I;16") or opened.mode == "I"
-            return np.asarray(opened, np.float64) / 65535 if deep else np.asarray(opened.convert("L"), np.float64) / 255
+            mode = opened.mode
+            if mode[0] not in "IF":
+                if "A" in opened.getbands() or "transparency" in opened.info:
+                    shown = opened.convert("RGBA")
+                    return np.asarray(Image.alpha_composite(Image.new("RGBA", shown.size, GROUND), shown).convert("L"), np.float64) / 255
+                return np.asarray(opened.convert("L"), np.float64) / 255
+            levels = np.asarray(opened, np.float64)
     except OSError as error:
         raise ValueError(f"{path}: is no picture, or is cut short ({error}). Save it anew, or take it out of the folder.") from error
+    if mode == "F" or levels.min() < 0 or levels.max() > DEEPEST:
+        raise ValueError(
+            f"{path}: grey levels {levels.min():g} to {levels.max():g}, not of 8 or 16 bits. Save it with 8 or 16 bits a pixel."
+        )
+    return levels / DEEPEST
 
 
-def _rows_taken(label: np.ndarray, config: RobustConfig) -> np.ndarray:
-    """Rows of as many pictures as are asked for, drawn of each class alike, in order."""
+def _rows_taken(label: np.ndarray, config: RobustConfig, is_test: np.ndarray | None = None) -> np.ndarray:
+    """Rows of as many pictures as are asked for, drawn of each class alike, in order; tests that a source names keep their share."""
     if len(label) <= config.pictures:
         return np.arange(len(label))
     rng, classes = rng_for(config.seed, "pictures"), np.unique(label)
-    each = [_drawn(rng, np.flatnonzero(label == at), config.pictures / len(classes)) for at in classes]
+    kept = np.zeros(len(label), bool) if is_test is None else is_test
+    parts = [np.flatnonzero((label == at) & (kept == test)) for at in classes for test in np.unique(kept[label == at])]
+    each = [_drawn(rng, rows, config.pictures / len(classes) * len(rows) / np.sum(label == label[rows[0]])) for rows in parts]
     taken = np.sort(np.concatenate(each))
     log.info("%d of %d pictures are taken, drawn of each class alike. Set pictures=%d for all.", len(taken), len(label), len(label))
     return taken
@@ -202,17 +232,9 @@ def _parted(
     files: tuple[str, ...] = (),
 ) -> LabelledPictures:
     """Pictures with those of tests told apart, drawn of each class alike unless their source names them."""
-    present, counts = np.unique(label, return_counts=True)
-    if len(present) < 2:
-        raise ValueError(f"{name}: {len(label)} pictures of {len(present)} class. A classifier needs two or more: give folders of others.")
-    if counts.min() < FEWEST:
-        few = [classes[at] for at, n in zip(present, counts, strict=True) if n < FEWEST]
-        raise ValueError(
-            f"{name}: {len(few)} of {len(present)} classes have fewer than {FEWEST} pictures, first {few[0]!r} with {counts.min()}. Give "
-            "more of them, or leave the class out."
-        )
     keys = files
-    if not files:  # files were drawn before they were read
+    if not files:  # files were looked at and drawn before they were read
+        _require_classes(name, label, classes)
         rows = _rows_taken(label, config)
         pictures, label, is_test = pictures[rows], label[rows], None if is_test is None else is_test[rows]
         keys = tuple(str(row) for row in rows)
@@ -222,10 +244,31 @@ def _parted(
         rng = rng_for(config.seed, "test pictures")
         chosen = [_drawn(rng, np.flatnonzero(label == at), config.test * np.sum(label == at)) for at in range(len(classes))]
         is_test = np.isin(np.arange(len(label)), np.concatenate(chosen))
-    lacking = [part for part, rows in (("tests", is_test), ("training", ~is_test)) if len(np.unique(label[rows])) < len(present)]
+    lacking = [part for part, rows in (("tests", is_test), ("training", ~is_test)) if len(np.unique(label[rows])) < len(classes)]
     if lacking:
         raise ValueError(f"{name}: not every class has pictures for {lacking[0]}. Give some of each class, in train and in test.")
-    return LabelledPictures(name, pictures.astype(np.float32), label.astype(np.int64), classes, is_test, keys)
+    found = LabelledPictures(name, pictures.astype(np.float32), label.astype(np.int64), classes, is_test, keys)
+    training, validation = found.training(config.validation, config.seed, 0)  # any number has as many of each class
+    if untaught := sorted(set(range(len(classes))) - set(label[training])):
+        n = int(np.sum(label[validation] == untaught[0]))
+        raise ValueError(
+            f"{name}: {len(untaught)} of {len(classes)} classes have no picture to train on, first {classes[untaught[0]]!r}: the {n} that "
+            "are not for tests all choose (validation). Set validation lower or pictures higher, or give more to train on."
+        )
+    return found
+
+
+def _require_classes(name: str, label: np.ndarray, classes: tuple[str, ...]) -> None:
+    """Raise where there are too few classes, or too few pictures of one."""
+    present, counts = np.unique(label, return_counts=True)
+    if len(present) < 2:
+        raise ValueError(f"{name}: {len(label)} pictures of {len(present)} class. A classifier needs two or more: give folders of others.")
+    if counts.min() < FEWEST:
+        few = [classes[at] for at, n in zip(present, counts, strict=True) if n < FEWEST]
+        raise ValueError(
+            f"{name}: {len(few)} of {len(present)} classes have fewer than {FEWEST} pictures, first {few[0]!r} with {counts.min()}. Give "
+            "more of them, or leave the class out."
+        )
 
 
 def _drawn(rng: np.random.Generator, rows: Sequence[int] | np.ndarray, n: float) -> np.ndarray:

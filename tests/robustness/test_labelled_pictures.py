@@ -75,11 +75,10 @@ def test_of_many_pictures_as_many_are_drawn_of_each_class_as_can_be(tmp_path):
     [
         ({"a": 30}, "of 1 class. A classifier needs two or more"),
         ({"a": 30, "b": 4}, "1 of 2 classes have fewer than 10 pictures, first 'b' with 4"),
-        ({}, "no image"),
+        ({"a": 0}, "no image"),
     ],
 )
 def test_too_few_classes_or_pictures_are_refused(tmp_path, classes, said):
-    tmp_path.joinpath("empty").mkdir()
     with pytest.raises((ValueError, FileNotFoundError), match=said):
         load_pictures(write(tmp_path, classes), RobustConfig())
 
@@ -109,3 +108,72 @@ def test_pictures_all_of_one_grey_are_refused(tmp_path):
             Image.fromarray(np.full((8, 8), 7, np.uint8)).save(tmp_path / name / f"{at}.png")
     with pytest.raises(ValueError, match="all pixels of 24 pictures are"):
         load_pictures(tmp_path, RobustConfig())
+
+
+def test_what_a_system_leaves_in_folders_is_no_class_and_no_picture(tmp_path, caplog):
+    folder = write(tmp_path / "made", {"a": 20, "b": 20, "a/more": 3})
+    (folder / ".DS_Store").mkdir()
+    (folder / "a/._000.png").write_bytes(b"resource fork")
+    (folder / "notes.txt").write_text("of whom")
+    caplog.set_level("INFO", logger="graphtwin")
+    data = load_pictures(folder, RobustConfig())
+    assert data.classes == ("a", "b")
+    assert len(data.keys) == 40
+    assert "5 files are not read" in caplog.text
+
+
+def test_a_folder_without_images_beside_classes_is_refused(tmp_path):
+    folder = write(tmp_path / "made", {"a": 20, "b": 20, "c/more": 20})
+    with pytest.raises(ValueError, match=r"1 of 3 folders hold no image .* first 'c'"):
+        load_pictures(folder, RobustConfig())
+
+
+def test_few_pictures_of_many_classes_are_drawn_of_large_ones(tmp_path):
+    data = load_pictures(write(tmp_path, {f"{at}": 20 for at in range(10)}), RobustConfig(pictures=80))
+    assert list(np.bincount(data.label)) == [8] * 10
+
+
+def test_tests_that_a_folder_names_keep_their_share_where_few_are_drawn(tmp_path):
+    write(tmp_path / "train", {"a": 150, "b": 150})
+    write(tmp_path / "test", {"a": 50, "b": 50})
+    data = load_pictures(tmp_path, RobustConfig(pictures=80))
+    assert [list(np.bincount(data.label[rows])) for rows in (data.is_test, ~data.is_test)] == [[10, 10], [30, 30]]
+
+
+def test_a_class_of_which_all_but_tests_would_choose_is_refused(tmp_path):
+    write(tmp_path / "train", {"a": 20, "b": 10})
+    write(tmp_path / "test", {"a": 10, "b": 60})
+    with pytest.raises(ValueError, match="1 of 2 classes have no picture to train on, first 'b': the 10 that are not for tests"):
+        load_pictures(tmp_path, RobustConfig())
+    with pytest.raises(ValueError, match="10 of 10 classes have no picture to train on"):
+        load_pictures("digits", RobustConfig(pictures=20))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "P"])
+def test_what_is_transparent_lies_on_grey_whatever_colour_it_hides(tmp_path, mode):
+    levels = np.random.default_rng(0).integers(0, 256, (40, 6, 6)).astype(np.uint8) // 128 * 255
+    for at, picture in enumerate(levels):
+        place = tmp_path / "ab"[at % 2] / f"{at:02d}.png"
+        place.parent.mkdir(exist_ok=True)
+        shown = Image.fromarray(picture)
+        if mode == "RGBA":
+            Image.merge("RGBA", [shown, shown, shown, Image.fromarray(255 - picture)]).save(place)  # white is transparent
+        else:
+            paletted = Image.fromarray(picture // 255, "P")
+            paletted.putpalette([0, 0, 0, 255, 255, 255])
+            paletted.save(place, transparency=bytes([255, 0]))
+    data = load_pictures(tmp_path, RobustConfig())
+    np.testing.assert_allclose(np.unique(data.pictures), [0, 128 / 255], atol=1e-6)
+
+
+def test_images_of_fractions_or_of_more_than_16_bits_are_refused(tmp_path):
+    for name, levels in (
+        ("float", np.random.default_rng(0).random((12, 8, 8)).astype(np.float32)),
+        ("deep", np.full((12, 8, 8), 70_000, np.int32)),
+    ):
+        for at, picture in enumerate(levels):
+            for label in "ab":
+                (tmp_path / name / label).mkdir(parents=True, exist_ok=True)
+                Image.fromarray(picture).save(tmp_path / name / label / f"{at}.tif")
+        with pytest.raises(ValueError, match=r"0\.tif: grey levels .* not of 8 or 16 bits"):
+            load_pictures(tmp_path / name, RobustConfig())
