@@ -90,7 +90,8 @@ def told_responses(path: Path, data: LabelledPictures) -> Float[np.ndarray, "pic
         data: Pictures.
 
     Raises:
-        ValueError: Without the column, with fewer than two units, with pictures named twice, or without some of the pictures.
+        ValueError: Without the column, with fewer than two units, with pictures named twice, without some of the pictures, or with
+            responses that are not finite.
     """
     from graphtwin.sources.formats import read_file
 
@@ -119,4 +120,11 @@ def told_responses(path: Path, data: LabelledPictures) -> Float[np.ndarray, "pic
     unread = len(key) - len(data.keys)
     if unread:
         log.info("%s: %d of %d rows are of pictures that are not taken.", path, unread, len(key))
-    return units.to_numpy(np.float64)[place[list(data.keys)].to_numpy()].astype(np.float32)
+    found = units.to_numpy(np.float64)[place[list(data.keys)].to_numpy()].astype(np.float32)
+    bad = np.flatnonzero(~np.isfinite(found).all(1))
+    if len(bad):
+        raise ValueError(
+            f"{path}: NaN or infinite responses to {len(bad)} of {len(found)} pictures, first {data.keys[bad[0]]!r}. Leave out the units "
+            "that were not recorded throughout, or take these pictures away."
+        )
+    return found

@@ -84,6 +84,7 @@ def test_tables_that_do_not_fit_are_refused_in_words(tmp_path):
         (pd.concat([told, told.head(2)]), "2 of 302 rows name a picture again"),
         (told.iloc[5:], "lacks 5 of 300 pictures of digits, first"),
         (told[["picture", "u0"]], "1 columns beside 'picture'"),
+        (told.assign(u1=told["u1"].mask(data.is_test)), rf"NaN or infinite responses to {len(data.test)} of 300 pictures, first"),
         (told.assign(u1="much"), r"of which 1 are no numbers \(u1\)"),
     ):
         changed.to_csv(path, index=False)
