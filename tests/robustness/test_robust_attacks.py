@@ -30,6 +30,20 @@ class Steps(Plane):
         return super().forward(torch.round(pictures * 8) / 8 + 1e-3 * torch.sin(40 * pictures))
 
 
+class Blind(Plane):
+    """The same, from which no gradient comes back."""
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        return super().forward(pictures.detach() + 0 * pictures)
+
+
+class Wrong(Plane):
+    """The same, whose gradient is that of twice the pictures."""
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        return super().forward(2 * pictures - pictures.detach())
+
+
 def planted(kind: type[Plane] = Plane, n: int = 60) -> tuple[Plane, torch.Tensor, torch.Tensor]:
     rng = np.random.default_rng(0)
     weights = torch.from_numpy(rng.standard_normal((8, 8)).astype(np.float32))
@@ -82,6 +96,17 @@ def test_a_masked_gradient_is_found():
     found = gradient_checks(steps, planted()[0], pictures, label, AttackConfig(strengths=(0.05,)), 0).set_index("check")
     assert not found.loc["transfer", "passed"]
     assert not found.loc["noise", "passed"]
+
+
+def test_a_gradient_that_is_none_or_wrong_is_found_and_one_that_vanishes():
+    for kind in (Blind, Wrong):
+        wrong, pictures, label = planted(kind)
+        found = gradient_checks(wrong, planted()[0], pictures, label, AttackConfig(strengths=(0.05,)), 0).set_index("check")
+        assert not found.loc["gradient", "passed"]
+    plane, pictures, label = planted()
+    sure = Plane(1e4 * plane.weights.detach()).eval()
+    found = gradient_checks(sure, plane, pictures, label, AttackConfig(strengths=(0.05,)), 0).set_index("check")
+    assert not found.loc[["gradient", "transfer"], "passed"].any()
 
 
 def test_no_strength_above_0_leaves_nothing_to_check():
