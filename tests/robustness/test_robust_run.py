@@ -105,6 +105,23 @@ def test_scores_made_again_are_the_same_and_the_page_too(run):
     assert not changed_files(run)
 
 
+def test_no_page_is_written_of_tables_that_are_gone_or_changed(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run/curves.parquet").unlink()
+    code, said = asked("report", tmp_path / "run")
+    assert code != 0
+    assert "1 of 3 files that are read here are not as they were written" in said
+
+
+def test_settings_that_were_changed_since_are_not_scored_with(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    path = tmp_path / "run/config.toml"
+    path.write_text(path.read_text().replace("seeds = 2", "seeds = 1"))
+    code, said = asked("score", tmp_path / "run")
+    assert code != 0
+    assert "not as they were written (manifest.json): config.toml" in said
+
+
 def test_the_page_says_what_was_not_asked(run):
     page = (run / "report.html").read_text()
     assert "Whether function adds robustness could not be tested." in page

@@ -117,7 +117,7 @@ def score_robust(run: str | Path) -> Path:
     study = read_study(run)
     recipes = chosen_recipes(study.config, run)
     stems = [stem_of(recipe, number) for recipe in recipes.values() for number in range(study.config.seeds)]
-    require_as_written(run, PICTURES, RESPONSES, f"{STRENGTHS}.parquet", *(f"{CLASSIFIERS}/{stem}.pt" for stem in stems))
+    require_as_written(run, "config.toml", PICTURES, RESPONSES, f"{STRENGTHS}.parquet", *(f"{CLASSIFIERS}/{stem}.pt" for stem in stems))
     with amended(run, *FILES):
         write_scores(study, recipes, run)
     return run

@@ -8,12 +8,14 @@ from pathlib import Path
 import pandas as pd
 
 from graphtwin.artifacts import write_text
+from graphtwin.folders import require_as_written
 from graphtwin.report.figures import robust_figures
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages.motor_page import parted
 from graphtwin.report.pages.run_page import Section, facts, page
 
 TEMPLATE = "robust.html.j2"
+DRAWN = ("curves", "differences", "frequencies")  # tables without which there is no page
 
 
 def write_robust(folder: Path) -> Path:
@@ -26,6 +28,7 @@ def write_robust(folder: Path) -> Path:
         The path of the report.
     """
     run = RunFolder.open(folder)
+    require_as_written(run.path, *(f"{name}.parquet" for name in DRAWN))
     provenance, said, files = run.json("provenance"), run.json("notes") or {}, run.files()
     found = [parted(sentence) for sentence in said.get("found", [])]
     columns, rows = score_rows(run.table("scores"))
@@ -103,8 +106,9 @@ def check_rows(table: pd.DataFrame | None) -> list[dict[str, object]]:
 
 def _sections(run: RunFolder) -> list[Section]:
     """Figures by what they are of."""
-    curves, differences, frequencies, strengths = (run.table(name) for name in ("curves", "differences", "frequencies", "strengths"))
-    assert curves is not None  # a finished run has them
+    curves, differences, frequencies = (run.table(name) for name in DRAWN)
+    strengths = run.table("strengths")
+    assert curves is not None  # they are as they were written
     assert differences is not None
     assert frequencies is not None
     ways = [way for way in robust_figures.WAYS if f"{way}, twin" in set(curves["model"])]
