@@ -76,3 +76,19 @@ def test_a_type_of_which_one_neuron_releases_is_not_silent():
     network, objective = silenced()
     network.neurons, network.bias = Groups(("a",), np.zeros(3, dtype=np.int64)), torch.nn.Parameter(torch.zeros(1))
     assert wake(network, objective, np.arange(4)) == ()
+
+
+def test_a_neuron_that_runs_away_where_it_is_woken_is_left_silent_and_the_fit_goes_on():
+    rng = np.random.default_rng(0)
+    stimulus, seen = rng.standard_normal((4, 400, 1)), 2.5 + rng.standard_normal((4, 400, 1))
+    trials = Trials(0.01, stimulus, np.array([0]), seen, np.array([0]), np.zeros((4, 400, 0)), (), tuple("abcd"))
+    objective = Objective.of(trials)
+    network = CircuitNetwork(circuit(2, [(0, 1, 1.0), (1, 1, 1.0)]), MotorConfig(priors=PriorConfig(bias_mean=1.0)), 0.01, objective.scales)
+    with torch.no_grad():
+        network.gain += 3.0  # n1 drives itself: it is silent for ever, or grows without end
+        network.edge[0] -= 20.0
+        network.bias[1] -= 3.0
+        network.start[1] -= 9.0
+    before = network.bias.detach().clone()
+    assert wake(network, objective, np.arange(4)) == ()
+    assert torch.equal(network.bias, before)

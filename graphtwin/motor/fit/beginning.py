@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import torch
 
@@ -12,6 +14,8 @@ from graphtwin.shapes import Int
 ROUNDS = 8  # times that all constant inputs are moved
 SHARE = 0.7  # of the way that is missing, each time: what others do moves with it
 SELDOM = 0.01  # share of the time, over neurons that share their constant input, up to which they count as silent
+
+log = logging.getLogger("graphtwin")
 
 
 def begin_active(network: CircuitNetwork, objective: Objective, chosen: Int[np.ndarray, " trials"]) -> None:
@@ -32,7 +36,8 @@ def begin_active(network: CircuitNetwork, objective: Objective, chosen: Int[np.n
 def wake(network: CircuitNetwork, objective: Objective, chosen: Int[np.ndarray, " trials"]) -> tuple[str, ...]:
     """Move constant inputs of neurons that fell silent, in the same way: those that share one and hardly ever release in some trials.
 
-    Those that are expected to be silent, as they were recorded, stay.
+    Those that are expected to be silent, as they were recorded, stay. Where states run away, before or after, all stay: a fit that stands
+    is not given up for neurons that are silent in it.
 
     Args:
         network: The network; all else stays.
@@ -42,11 +47,19 @@ def wake(network: CircuitNetwork, objective: Objective, chosen: Int[np.ndarray, 
     Returns:
         Names of the constant inputs that were moved.
     """
-    releases = (_states(network, objective, chosen) > 0).to(torch.float64).mean(dim=(0, 2)).numpy()
-    silent = np.bincount(network.neurons.of, releases) <= SELDOM * np.bincount(network.neurons.of)
-    silent &= _expected(network, objective).numpy() > 0
-    if silent.any():
-        _move(network, objective, chosen, torch.from_numpy(silent))
+    before = network.bias.detach().clone()
+    try:
+        releases = (_states(network, objective, chosen) > 0).to(torch.float64).mean(dim=(0, 2)).numpy()
+        silent = np.bincount(network.neurons.of, releases) <= SELDOM * np.bincount(network.neurons.of)
+        silent &= _expected(network, objective).numpy() > 0
+        if silent.any():
+            _move(network, objective, chosen, torch.from_numpy(silent))
+            _states(network, objective, chosen)
+    except FloatingPointError as error:
+        log.info("Silent neurons stay silent, for states ran away: %s", error)
+        with torch.no_grad():
+            network.bias.copy_(before)
+        return ()
     return tuple(np.array(network.neurons.names, dtype=object)[silent].tolist())
 
 
