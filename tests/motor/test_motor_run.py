@@ -245,9 +245,10 @@ def test_a_run_whose_predictions_were_means_over_fits_is_refused_in_words(run, t
         code, said = asked(words[0], before, *words[1:], *out)
         assert code == 2
         assert "predictions were means over all fits of a model (control_fits = 4). Now the first fit" in said
-    code, said = command_line.command("insilico", "tune", before, "--what", "latency", "--out", tmp_path / "t.csv")
-    assert code == 2
-    assert "predictions were means over all fits" in said
+    for others in (["insilico", "tune", before, "--what", "latency", "--out", tmp_path / "t.csv"], ["report", before]):
+        code, said = command_line.command(*others)
+        assert code == 2
+        assert "predictions were means over all fits" in said
 
 
 def test_controls_have_one_fit_and_the_circuit_is_scored_by_its_first(run):

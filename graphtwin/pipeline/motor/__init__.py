@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from graphtwin.pipeline.motor.motor_job import fit_motor
     from graphtwin.pipeline.motor.order_prediction import places_of, write_places
     from graphtwin.pipeline.motor.prediction import write_predicted
-    from graphtwin.pipeline.motor.run_folder import asks_orders, load_fitted
+    from graphtwin.pipeline.motor.run_folder import asks_orders, load_fitted, require_first_predicts
     from graphtwin.pipeline.motor.settings import MotorRunConfig
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "load_fitted",
     "load_responders",
     "places_of",
+    "require_first_predicts",
     "score_motor",
     "write_places",
     "write_predicted",
@@ -40,6 +41,7 @@ __getattr__ = public_names(
         "load_responders": ("graphtwin.pipeline.motor.in_silico", "load_responders"),
         "fit_motor": ("graphtwin.pipeline.motor.motor_job", "fit_motor"),
         "load_fitted": ("graphtwin.pipeline.motor.run_folder", "load_fitted"),
+        "require_first_predicts": ("graphtwin.pipeline.motor.run_folder", "require_first_predicts"),
         "places_of": ("graphtwin.pipeline.motor.order_prediction", "places_of"),
         "write_places": ("graphtwin.pipeline.motor.order_prediction", "write_places"),
         "score_motor": ("graphtwin.pipeline.motor.held_out_scores", "score_motor"),

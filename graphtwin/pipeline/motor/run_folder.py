@@ -130,7 +130,11 @@ def read_circuit(folder: Path) -> Circuit:
 
 
 def require_first_predicts(folder: Path) -> None:
-    """Raise where a run was made when predictions were means over all fits: its tables mean another thing than what is said of them."""
+    """Raise where a run was made when predictions were means over all fits: its tables mean another thing than what is said of them.
+
+    Args:
+        folder: Folder that `graphtwin motor fit` wrote.
+    """
     before = read_toml(folder / "config.toml").get(BEFORE)
     if before is not None:
         raise ValueError(

@@ -60,8 +60,14 @@ def write_motor(folder: Path) -> Path:
 
     Returns:
         The path of the report.
+
+    Raises:
+        ValueError: A run of an earlier version, in which predictions were means over fits: the page would say what is not so of it.
     """
+    from graphtwin.pipeline.motor import require_first_predicts  # which loads torch
+
     run = RunFolder.open(folder)
+    require_first_predicts(run.path)
     provenance, said, files = run.json("provenance"), run.json("notes") or {}, run.files()
     columns, rows = score_rows(run.table("scores"), run.table("ceiling"))
     is_of_orders = run.table("orders") is not None
