@@ -190,12 +190,12 @@ def _predict(
         from graphtwin.extras import require_packages
         from graphtwin.kinds import MOTOR, require_kind
 
+        if strength is not None and stimulate is None:
+            raise ValueError(f"--strength {strength:g}: is of --stimulate alone; a stimulus of a file has its own. Leave it out.")
         if stimulate is None and stimulus is None and _places(run, out, force):
             return
         if (stimulate is None) == (stimulus is None):
             raise ValueError("motor predict: give either --stimulate or --stimulus.")
-        if strength is not None and stimulate is None:
-            raise ValueError(f"--strength {strength:g}: is of --stimulate alone; a stimulus of a file has its own. Leave it out.")
         require_new(out, (*TABLES, ".h5"), force, (stimulus,))
         require_kind(run, MOTOR)
         require_files(stimulus)

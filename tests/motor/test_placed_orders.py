@@ -107,6 +107,9 @@ def test_what_has_no_meaning_for_places_is_refused(run, tmp_path):
     code, said = asked("predict", run, "--out", tmp_path / "places.h5")
     assert code == 2
     assert ".h5 is no table this writes" in said
+    code, said = asked("predict", run, "--strength", "2", "--out", tmp_path / "a.csv")
+    assert code == 2
+    assert "--strength 2: is of --stimulate alone" in said
     code, said = asked("predict", run, "--stimulate", "pre0", "--out", tmp_path / "a.csv")
     assert code == 2
     assert "`graphtwin motor predict` without a stimulus tells the place of every motor neuron" in said
