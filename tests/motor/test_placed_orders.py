@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import scipy.stats
 
 from graphtwin.motor.fit import Condition, place_orders, predict_orders
 from graphtwin.motor.model import Inputs, kernels_of
-from graphtwin.pipeline.motor import fit_motor
+from graphtwin.pipeline.motor import fit_motor, places_of
+from graphtwin.pipeline.motor.order_run import read_order_study
 from tests.motor import command_line
 from tests.motor.crawling_circuit import Crawling, crawling
 from tests.motor.order_source import MOTOR, order_table, planted, write_source
@@ -100,6 +102,19 @@ def test_places_of_motor_neurons_without_an_order_are_predicted_from_the_command
     assert len(both) == 20
     assert (both["order"] == both["order_before"]).all()
     assert scipy.stats.pearsonr(both["predicted"], both["predicted_before"]).statistic > 0.9  # premotor neurons of all, not of some
+
+
+@pytest.mark.slow
+def test_a_motor_neuron_that_gets_no_synapse_has_no_place(run):
+    study = read_order_study(run)
+    circuit, before = study.circuit, places_of(study)
+    kept = circuit.post != circuit.names.index("mn0")
+    alone = replace(circuit, **{name: getattr(circuit, name)[kept] for name in ("pre", "post", "count")})
+    after = places_of(replace(study, circuit=alone))
+    is_alone = (after["neuron"] == "mn0").to_numpy()
+    assert before["predicted"].notna().all()
+    assert after.loc[is_alone, ["predicted", "predicted_sd"]].isna().all(axis=None)
+    assert after.loc[~is_alone, "predicted"].notna().all()
 
 
 @pytest.mark.slow

@@ -21,14 +21,15 @@ from graphtwin.statistics import NORMAL_95
 def places_of(study: OrderStudy) -> pd.DataFrame:
     """The place of every motor neuron of the circuit in every order, by the circuit of the run.
 
-    A neuron that was measured is told by fits that have seen no place of it or its homologues, any other by all places.
+    A neuron that was measured is told by fits that have seen no place of it or its homologues, any other by all places; one that gets no
+    synapse by nothing.
 
     Args:
         study: What a run asks.
 
     Returns:
         A row a condition and motor neuron: condition, neuron, synapses (that it gets), order (its rank among those that were measured;
-        NaN where it was not), predicted (its place among these) and predicted_sd.
+        NaN where it was not), predicted (its place among these) and predicted_sd, NaN without synapses.
     """
     circuit, orders = study.circuit, study.orders
     motor = np.union1d(np.flatnonzero(circuit.motor), orders.neurons)
@@ -39,14 +40,17 @@ def places_of(study: OrderStudy) -> pd.DataFrame:
     conditions = [Condition(np.arange(len(motor)), order[None]) for order in ranks]
     with threads(1):
         placed = place_orders(list(kernels_of(inputs).values()), conditions, groups)
-    told = {"neuron": [circuit.names[row] for row in motor], "synapses": inputs.counts.sum(axis=1)}
-    return pd.concat(
+    synapses = inputs.counts.sum(axis=1)
+    told = {"neuron": [circuit.names[row] for row in motor], "synapses": synapses}
+    table = pd.concat(
         [
             pd.DataFrame({"condition": name} | told | {"order": order, "predicted": one.mean, "predicted_sd": one.deviation})
             for name, order, one in zip(orders.conditions, ranks, placed, strict=True)
         ],
         ignore_index=True,
     )
+    table.loc[table["synapses"] == 0, ["predicted", "predicted_sd"]] = np.nan
+    return table
 
 
 def write_places(run: str | Path, out: Path) -> list[str]:
@@ -68,10 +72,12 @@ def write_places(run: str | Path, out: Path) -> list[str]:
 
 def _said(condition: str, part: pd.DataFrame) -> str:
     """How many places are predicted, and how well those that were measured are."""
-    seen = part[part["order"].notna()]
+    blind = part["predicted"].isna()
+    seen, unseen = (part[there & ~blind] for there in (part["order"].notna(), part["order"].isna()))
     r = scipy.stats.spearmanr(seen["order"], seen["predicted"]).statistic
     within = ((seen["order"] - seen["predicted"]).abs() <= NORMAL_95 * seen["predicted_sd"]).mean()
+    without = f" {blind.sum()} of {len(part)} get no synapse: nothing tells their place." if blind.any() else ""
     return (
-        f"{condition}: {len(part) - len(seen)} motor neurons without a place are predicted from {len(seen)} with one; each of these, held "
-        f"out, has rank correlation {r:.2f}, and {within:.0%} lie within 1.96 SD."
+        f"{condition}: {len(unseen)} motor neurons without a place are predicted from {len(seen)} with one; each of these, held "
+        f"out, has rank correlation {r:.2f}, and {within:.0%} lie within 1.96 SD.{without}"
     )
