@@ -147,3 +147,11 @@ def test_a_fit_that_was_stopped_in_any_stage_ends_in_the_numbers_of_one_that_was
     assert unstopped.histories == resumed.histories
     with pytest.raises(ValueError, match=r"the checkpoint of 'circuit .*seed 0.*', not of 'circuit .*seed 1"):
         fit_circuit(planted.circuit, seen, asked, seed=1, checkpoints=tmp_path)
+
+
+def test_a_patience_shorter_than_the_time_between_two_looks_still_fits(planted, seen):
+    patient = FitConfig(epochs=20, patience=1, learning_rate=0.1, weight_decay=0.0)
+    fitted = fit_circuit(planted.circuit, seen, config(20, fit=patient))
+    losses = [row["validation"] for row in fitted.histories[0]]
+    assert len(losses) >= 2
+    assert any(value.abs().max() > 0 for name, value in fitted.networks[0].named_parameters() if name == "edge")

@@ -154,7 +154,8 @@ def fit_whole(
     bar = tqdm(total=total, initial=done, desc=name, unit="epoch", disable=not progress, leave=False)
     while stage.number < len(functions):
         function = functions[stage.number]
-        moved = stage.epoch < config.fit.epochs and stage.epoch - stage.best_epoch < config.fit.patience and descent.step(function)
+        patience = max(config.fit.patience, EVERY)  # no stage ends before held-out trials were looked at
+        moved = stage.epoch < config.fit.epochs and stage.epoch - stage.best_epoch < patience and descent.step(function)
         if moved:
             stage.epoch += 1
             if stage.epoch % EVERY == 0 or stage.epoch == config.fit.epochs:
