@@ -148,7 +148,7 @@ def test_the_largest_strength_within_the_tolerance_of_the_best_is_taken():
 
 
 def test_a_code_that_is_robust_makes_classifiers_robust_and_that_of_other_pictures_does_not(tmp_path):
-    folder = simulate_shortcut(tmp_path / "shortcut", ["pictures=600", "fine=0.05"], seed=11)
+    folder = simulate_shortcut(tmp_path / "shortcut", ["pictures=600"], seed=11)
     config = RobustConfig.model_validate({"width": 8, "fit": {"epochs": 12, "patience": 12, "learning_rate": 0.006, "weight_decay": 0.001}})
     data = load_pictures(folder / "pictures", config)
     taught = teachers(told_responses(folder / "responses.parquet", data), None, data.pictures, config)
