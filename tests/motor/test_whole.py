@@ -118,11 +118,20 @@ def test_what_wakes_silent_neurons_is_called_before_every_later_stage_and_the_be
     assert losses[2] > losses[1]
 
 
-@pytest.mark.parametrize(("saves", "beginning"), [(1, "prior"), (3, "prior"), (5, "active")])
+@pytest.mark.parametrize(("beginning", "times"), [("prior", 1), ("active", 2)])
+def test_the_first_batch_gets_as_many_steps_as_are_asked_for_and_all_trials_get_theirs(planted, seen, beginning, times):
+    for asked, early in ((5, 5), (None, 20)):
+        told = fit_circuit(planted.circuit, seen, config(20, batch=3, beginning=beginning, first_epochs=asked)).histories[0]
+        assert len(told) == (times * early + 20) / whole.EVERY
+
+
+@pytest.mark.parametrize(
+    ("saves", "beginning", "first_epochs"), [(1, "prior", None), (3, "prior", None), (5, "active", None), (5, "active", 6)]
+)
 def test_a_fit_that_was_stopped_in_any_stage_ends_in_the_numbers_of_one_that_was_not(
-    planted, seen, tmp_path, monkeypatch, saves, beginning
+    planted, seen, tmp_path, monkeypatch, saves, beginning, first_epochs
 ):
-    asked = config(8, batch=3, beginning=beginning)
+    asked = config(8, batch=3, beginning=beginning, first_epochs=first_epochs)
     unstopped = fit_circuit(planted.circuit, seen, asked)
 
     class Stopped(Exception):

@@ -143,6 +143,8 @@ def fit_whole(
     first = rng_for(seed, name, "first trials").permutation(training)[: config.batch]
     batch, whole = (Whole(network, objective, chosen, config, anchors) for chosen in (np.sort(first), training))
     functions = [batch, whole] if wake is None else [batch, batch, whole]
+    early = config.fit.epochs if config.first_epochs is None else config.first_epochs
+    limits = [*(early for _ in functions[1:]), config.fit.epochs]
     identity = f"{name}, seed {seed}, {config.fit}"
     if checkpoint is not None and checkpoint.exists():
         stage, descent = _restored(checkpoint, identity)
@@ -150,15 +152,16 @@ def fit_whole(
         objective.mean_loss(network, training, config.window, config.batch)  # a circuit that explodes before any step says where
         stage = Stage(functions[0].place())
         descent = Descent.at(functions[0], stage.best, config.memory)
-    done, total = stage.number * config.fit.epochs + stage.epoch, len(functions) * config.fit.epochs
-    bar = tqdm(total=total, initial=done, desc=name, unit="epoch", disable=not progress, leave=False)
+    bar = tqdm(
+        total=sum(limits), initial=sum(limits[: stage.number]) + stage.epoch, desc=name, unit="epoch", disable=not progress, leave=False
+    )
     while stage.number < len(functions):
-        function = functions[stage.number]
+        function, limit = functions[stage.number], limits[stage.number]
         patience = max(config.fit.patience, EVERY)  # no stage ends before held-out trials were looked at
-        moved = stage.epoch < config.fit.epochs and stage.epoch - stage.best_epoch < patience and descent.step(function)
+        moved = stage.epoch < limit and stage.epoch - stage.best_epoch < patience and descent.step(function)
         if moved:
             stage.epoch += 1
-            if stage.epoch % EVERY == 0 or stage.epoch == config.fit.epochs:
+            if stage.epoch % EVERY == 0 or stage.epoch == limit:
                 _measure(stage, descent, function, held_out, config)
             bar.update()
         else:

@@ -74,6 +74,12 @@ class MotorConfig(BaseModel):
         "recorded of them, or at `bias_mean` where nothing was: none begins silent, which no gradient would change. Where trials are "
         "fitted whole the first batch is then fitted twice, and what fell silent is moved again after either time.",
     )
+    first_epochs: int | None = Field(
+        None,
+        ge=1,
+        description="Steps at most that see the first batch alone, each time, where trials are fitted whole; those that all trials get "
+        "where it is not set.",
+    )
     memory: int = Field(150, ge=1, description="Steps of the quasi-Newton method that it learns the curvature from.")
     held_out: float = Field(0.2, gt=0, lt=1, description="Share of the trials that is kept from the fit and stops it.")
     fits: int = Field(
