@@ -118,6 +118,23 @@ def test_what_wakes_silent_neurons_is_called_before_every_later_stage_and_the_be
     assert losses[2] > losses[1]
 
 
+def test_a_fit_goes_on_from_where_it_was_if_waking_makes_the_circuit_explode(planted, seen, caplog):
+    asked, objective = config(10, batch=3), Objective.of(seen)
+    network = CircuitNetwork(planted.circuit, asked, seen.dt_s, objective.scales)
+
+    def wake() -> None:
+        if caplog.text:
+            raise FloatingPointError  # the second time already while it looks for a place
+        with torch.no_grad():
+            network.bias += 10 * asked.bound
+
+    with caplog.at_level("WARNING", "graphtwin"):
+        told = whole.fit_whole(network, objective, np.arange(7), np.array([7]), asked, network.anchors(0, 0), 0, "fit", None, False, wake)
+    assert len(told) == 3 * 10 / whole.EVERY
+    assert told[-1]["training"] < told[-2]["training"]
+    assert caplog.text.count("left silent") == 2
+
+
 @pytest.mark.parametrize(("beginning", "times"), [("prior", 1), ("active", 2)])
 def test_the_first_batch_gets_as_many_steps_as_are_asked_for_and_all_trials_get_theirs(planted, seen, beginning, times):
     for asked, early in ((5, 5), (None, 20)):

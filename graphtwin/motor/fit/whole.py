@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,8 @@ OF_NOISE = 0.3  # unit of the log noise, which has no prior
 KEPT = 2**26  # numbers of states that are kept between forward and back; where trials have more, they run in windows
 EVERY = 5  # steps from one look at held-out trials to the next
 SAVED_EVERY = 20  # steps from one checkpoint to the next
+
+log = logging.getLogger("graphtwin")
 
 
 @dataclass
@@ -167,7 +170,7 @@ def fit_whole(
         else:
             stage.number, stage.epoch, stage.best_epoch = stage.number + 1, 0, 0
             if stage.number < len(functions):
-                descent = Descent.at(functions[stage.number], _woken(functions[stage.number], stage.best, wake), config.memory)
+                descent = _begun(functions[stage.number], stage.best, wake, config.memory)
         if checkpoint is not None and (stage.epoch % SAVED_EVERY == 0 or not moved):
             _save(checkpoint, identity, stage, descent)
     bar.close()
@@ -176,12 +179,19 @@ def fit_whole(
     return tuple(stage.history)
 
 
-def _woken(function: Whole, best: np.ndarray, wake: Callable[[], object] | None) -> np.ndarray:
-    """The best numbers so far, with which no neuron is silent where that is asked for."""
+def _begun(function: Whole, best: np.ndarray, wake: Callable[[], object] | None, memory: int) -> Descent:
+    """A descent from the best numbers so far, with which no neuron is silent, where that is asked for and nothing explodes."""
     function.move_to(best)
     if wake is not None:
-        wake()
-    return function.place()
+        try:
+            wake()
+            woken = Descent.at(function, function.place(), memory)
+        except FloatingPointError:
+            woken = None
+        if woken is not None and np.isfinite(woken.value):
+            return woken
+        log.warning("With silent neurons made active again states leave all bounds: they are left silent, and the fit goes on from there.")
+    return Descent.at(function, best, memory)
 
 
 def _measure(stage: Stage, descent: Descent, function: Whole, held_out: np.ndarray, config: MotorConfig) -> None:
