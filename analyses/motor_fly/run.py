@@ -1,6 +1,6 @@
 """Are motion detection and silenced types of the fly's motion pathway predicted from its wiring and recordings of half of its types?
 
-python analyses/motor_fly/run.py [--networks 10 11 12 13 14] [--controls 10] [--out runs/motor_fly]
+python analyses/motor_fly/run.py [--networks 15 16] [--controls 15] [--out runs/motor_fly]
 """
 
 from __future__ import annotations
@@ -31,19 +31,21 @@ from graphtwin.synthetic.function import FRAME_RATE_HZ
 from graphtwin.training import FitConfig
 
 HERE = Path(__file__).parent
-FRESH = ("010", "011", "012", "013", "014")  # networks that chose nothing and were looked at once
+FRESH = ("015", "016")  # networks that chose nothing and were looked at once
 BAR = 0.8  # r of silenced types to reach
-# Chosen on networks 001, 003 and 004, but for `bias_mean`: README.md. Trials are fitted in three steps: twelve of them twice, then all but
-# those that stop the fit.
+# Chosen on networks 001, 003 and 004, but for `bias_mean`: README.md. Trials are fitted in three parts: twelve of them twice, then all but
+# those that say which step is kept; no part is stopped before its steps are done.
 SETTINGS = MotorConfig(
     weights="types",
     neurons="types",
     tau_s=0.03,
     batch=12,
+    first_epochs=500,
+    memory=1500,
     fits=1,
     beginning="active",
     priors=PriorConfig(log_weight=1.5, bias=3.0, bias_mean=3.0),
-    fit=FitConfig(epochs=500, patience=300, learning_rate=0.05, weight_decay=0.0),
+    fit=FitConfig(epochs=1500, patience=1500, learning_rate=0.05, weight_decay=0.0),
 )
 MODELS = (CIRCUIT, "rewired, types", "no connectome", "rewired, distance")
 T4 = tuple(name for name in KNOWN if name.startswith("T4"))
@@ -51,14 +53,14 @@ NO_CHANGE = "no change"
 
 
 def fitted_model(name: str, circuit: Circuit, trials: Trials, folder: Path) -> Any:
-    """One model, fitted once to all films and kept in a file."""
+    """One model, fitted once to all films and kept in a file; a fit that was stopped goes on."""
     path = folder / f"{name.replace(',', '').replace(' ', '_')}.pt"
     if not path.exists():
         begun, rng = time.process_time(), rng_for(0, name)
         if name == "no connectome":
-            fit_low_rank(circuit, trials, SETTINGS).save(path)
+            fit_low_rank(circuit, trials, SETTINGS, checkpoints=path.with_suffix("")).save(path)
         else:
-            fit_circuit(_wired(name, circuit, rng), trials, SETTINGS).save(path)
+            fit_circuit(_wired(name, circuit, rng), trials, SETTINGS, checkpoints=path.with_suffix("")).save(path)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"{name}: fitted in {time.process_time() - begun:.0f} s; {peak:.0f} MB at most so far", flush=True)
     return FittedLowRank.load(path, circuit) if name == "no connectome" else FittedCircuit.load(path)
@@ -114,15 +116,26 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(a.ravel(), b.ravel())[0, 1]) if a.std() > 0 and b.std() > 1e-6 else float("nan")
 
 
-def of_lesions(name: str, fitted: Any, told: LesionArrays) -> np.ndarray:
-    """Predicted change of every output without each type: lesions x trials x steps x outputs."""
+def of_lesions(name: str, fitted: Any, told: LesionArrays) -> tuple[np.ndarray, list[str]]:
+    """Predicted change of every output without each type, lesions x trials x steps x outputs, and which have none: states left all bounds.
+
+    Where there is none it is 0.
+    """
     begun, names = time.process_time(), np.array(told.neurons)
-    lesions = [Lesion(one, tuple(names[gone].tolist())) for one, gone in zip(told.names, told.removed, strict=True)]
     given = (told.stimulus != 0).any(axis=(0, 1))
     stimulated = fitted.circuit.rows_of(tuple(names[given].tolist()), "photoreceptors")
-    found = changes(fitted, lesions, told.stimulus[:, :, given], stimulated)[:, 0]
+    found, away = np.zeros((len(told.names), *told.stimulus.shape[:2], len(told.outputs)), np.float32), []
+    columns = [fitted.outputs.index(output) for output in told.outputs]
+    for at, (one, gone) in enumerate(zip(told.names, told.removed, strict=True)):
+        try:
+            found[at] = changes(fitted, [Lesion(one, tuple(names[gone].tolist()))], told.stimulus[:, :, given], stimulated)[0, 0][
+                ..., columns
+            ]
+        except FloatingPointError as error:
+            away.append(one)
+            print(f"{name}, {one}: counted as no change. {error}", flush=True)
     print(f"{name}: lesions in {time.process_time() - begun:.0f} s", flush=True)
-    return found[..., [fitted.outputs.index(output) for output in told.outputs]]
+    return found, away
 
 
 def of_weights(fitted: FittedCircuit, truth: Path, recorded: np.ndarray) -> dict[str, float]:
@@ -161,9 +174,10 @@ def of_network(network: int, models: tuple[str, ...], out: Path) -> dict[str, pd
         found, medians = of_motion(fitted, seen, recorded)
         motion += [(label, name, *row) for row in found.items()]
         by_type.append(medians.assign(model=name))
-        said = of_lesions(name, fitted, told)
+        said, away = of_lesions(name, fitted, told)
         units += [each.assign(model=name) for each in _parts(said, true, told.names, four, types)]
-        fits.append({"network": label, "model": name, "steps": 5 * len(fitted.histories[0]), **fitted.histories[0][-1]})
+        kept = min(fitted.histories[0], key=lambda step: step["validation"])
+        fits.append({"network": label, "model": name, "steps": 5 * len(fitted.histories[0]), **kept, "left_bounds": ", ".join(away)})
         if name == CIRCUIT:
             weights = [(label, *row) for row in of_weights(fitted, folder / TRUTH, recorded).items()]
     nothing = np.zeros_like(true)
