@@ -31,7 +31,7 @@ from graphtwin.synthetic.function import FRAME_RATE_HZ
 from graphtwin.training import FitConfig
 
 HERE = Path(__file__).parent
-FRESH = ("015", "016")  # networks that chose nothing and were looked at once
+FRESH = ("015", "016", "017", "018", "019")  # networks that chose nothing and were looked at once
 BAR = 0.8  # r of silenced types to reach
 # Chosen on networks 001, 003 and 004, but for `bias_mean`: README.md. Trials are fitted in three parts: twelve of them twice, then all but
 # those that say which step is kept; no part is stopped before its steps are done.
