@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from graphtwin.motor.model.rows import CHAINS, I64, _Lanes, _opened
+from graphtwin.motor.model.rows import I64, _Lanes, _opened
 
 # Rows of a strip; of 16 or 32, 23 or 40 % of the places would be empty on the fly's eye, not 13 %, and neither is faster.
 STRIP = 8
@@ -59,24 +59,11 @@ def sum_strips(typing: Any, first: Any, weight: Any, sent: Any, out: Any, begin:
         first, weight, sent, out = _opened(context, builder, signature, args, 4)
         begin, end, row = args[4:]
         lanes = _Flat(builder, context, signature.args[1].dtype)
-        sums = [cgutils.alloca_once(builder, lanes.wide) for _ in range(CHAINS)]
-        builder.store(lanes.read(out, row), sums[0])
-        for one in sums[1:]:
-            builder.store(ir.Constant(lanes.wide, None), one)
 
-        def count(strip: Any, into: Any) -> None:
-            told = lanes.times(lanes.read(weight, lanes.slots(strip)), lanes.read(sent, _first(builder, first, strip)))
-            builder.store(lanes.add(builder.load(into), told), into)
+        def arriving(strip: Any) -> Any:
+            return lanes.times(lanes.read(weight, lanes.slots(strip)), lanes.read(sent, _first(builder, first, strip)))
 
-        even = builder.add(begin, builder.and_(builder.sub(end, begin), ir.Constant(I64, -CHAINS)))
-        with cgutils.for_range_slice(builder, begin, even, ir.Constant(I64, CHAINS), intp=I64) as (strip, _):
-            for chain, into in enumerate(sums):
-                count(builder.add(strip, ir.Constant(I64, chain)), into)
-        with cgutils.for_range_slice(builder, even, end, ir.Constant(I64, 1), intp=I64) as (strip, _):
-            count(strip, sums[0])
-        total = builder.load(sums[0])
-        for one in sums[1:]:
-            total = lanes.add(total, builder.load(one))
+        total = lanes.add(lanes.read(out, row), lanes.edge_sum(begin, end, arriving))
         lanes.write(total, out, row)
         return context.get_dummy_value()
 
