@@ -72,6 +72,13 @@ RECORDED_FLY = Kind(
     "`graphtwin motor fit` and graphtwin.motor, by the fly.toml in it",
     resumes=False,
 )
+VIEWING = Kind(
+    "free viewing",
+    "simulated animals that look around",
+    "graphtwin twin simulate",
+    "`graphtwin twin train | score` and `graphtwin check`, by the recordings in it",
+    resumes=False,
+)
 MOTOR = Kind(
     "motor circuit",
     "a fitted circuit of senses and motion",
@@ -121,7 +128,7 @@ MEASURED = Kind(
     "`graphtwin run --source synthetic`",
     files=("source.toml", "directions.parquet"),
 )
-SIMULATED, FITTED = (SIMULATION, LOOP, RECORDED_FLY, SHORTCUT), (RUN, TWIN, ABLATION, MOTOR, ROBUST)
+SIMULATED, FITTED = (SIMULATION, LOOP, RECORDED_FLY, SHORTCUT, VIEWING), (RUN, TWIN, ABLATION, MOTOR, ROBUST)
 KINDS = {kind.name: kind for kind in (*FITTED, *SIMULATED, LIKE_TO_LIKE, POWER, TYPES, CAMPAIGN, STIMULUS_SET, MEASURED)}
 
 

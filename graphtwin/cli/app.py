@@ -22,6 +22,7 @@ from graphtwin.cli import (
     simulation,
     twin,
     twin_made,
+    twin_simulate,
     types,
 )
 
@@ -40,6 +41,7 @@ for family in (graph, pairs, power, types, simulation, check, settings_table):
     app.add_typer(family.app)
 twin.app.add_typer(twin_made.app)
 twin.app.add_typer(ablate.app)
+twin.app.add_typer(twin_simulate.app)
 app.add_typer(twin.app, name="twin")
 insilico.app.add_typer(insilico_optimise.app)
 insilico.app.add_typer(insilico_control.app)

@@ -32,6 +32,7 @@ COMMANDS = {
     "fly": ("graphtwin.synthetic.fly:FlyConfig", "graphtwin motor simulate --circuit fly"),
     "motor": ("graphtwin.pipeline.motor:MotorRunConfig", "graphtwin motor fit"),
     "robust": ("graphtwin.robustness:RobustConfig", "graphtwin robust train"),
+    "viewing": ("graphtwin.synthetic.viewing:ViewingConfig", "graphtwin twin simulate"),
     "shortcut": ("graphtwin.synthetic.shortcut:ShortcutConfig", "graphtwin robust simulate"),
 }
 WIDTH = 80  # columns of characters on the narrowest terminal in use
@@ -75,7 +76,21 @@ class Setting:
 @app.command("settings", epilog=EXAMPLES)
 def _settings(
     command: Annotated[
-        Literal["run", "twin", "population", "like-to-like", "power", "types", "simulate", "loop", "fly", "motor", "robust", "shortcut"]
+        Literal[
+            "run",
+            "twin",
+            "population",
+            "like-to-like",
+            "power",
+            "types",
+            "simulate",
+            "loop",
+            "fly",
+            "motor",
+            "robust",
+            "shortcut",
+            "viewing",
+        ]
         | None,
         typer.Argument(help="Command whose settings are printed (default: the commands that have any)."),
     ] = None,

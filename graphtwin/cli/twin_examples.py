@@ -16,6 +16,7 @@ EXAMPLES = (
     "predict runs/new_mouse --stimulus movie.npy --out responses.npy",
     "embed runs/core --out embeddings.parquet",
     "agree runs/three --out agreement.csv",
+    "simulate --out viewing --area V4 --minutes 5 --set gaze.error_deg=1.0",
     "agree runs/a runs/b --recording data/dynamic1-1-1-Video-0f2a --out agreement.parquet",
 )
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from graphtwin.pipeline.simulated_fly import simulate_fly
     from graphtwin.pipeline.simulated_loop import simulate_loop
     from graphtwin.pipeline.simulated_shortcut import simulate_shortcut
+    from graphtwin.pipeline.simulated_viewing import simulate_viewing
     from graphtwin.pipeline.types_of_embeddings import run_types
     from graphtwin.pipeline.who_answers import made_and_judged, responding
 
@@ -28,6 +29,7 @@ __all__ = [
     "simulate_fly",
     "simulate_loop",
     "simulate_shortcut",
+    "simulate_viewing",
     "write_contacts",
 ]
 
@@ -43,6 +45,7 @@ __getattr__ = public_names(
         "simulate_fly": ("graphtwin.pipeline.simulated_fly", "simulate_fly"),
         "simulate_loop": ("graphtwin.pipeline.simulated_loop", "simulate_loop"),
         "simulate_shortcut": ("graphtwin.pipeline.simulated_shortcut", "simulate_shortcut"),
+        "simulate_viewing": ("graphtwin.pipeline.simulated_viewing", "simulate_viewing"),
         "run_types": ("graphtwin.pipeline.types_of_embeddings", "run_types"),
         "changed_files": ("graphtwin.pipeline.simulated_cortex", "changed_files"),
         "check_anatomy": ("graphtwin.pipeline.simulated_cortex", "check_anatomy"),

@@ -55,6 +55,7 @@ class NwbScan:
         imaging_times_s: Time at which each imaging frame began; a field is measured `ms_delay` later.
         fluorescence: Raw fluorescence, frames x units in the order of `masks`.
         pupil: Trace of the pupil: time_s, minor_radius, major_radius, x, y (px; NaN where tracking failed).
+        eye_unit: Unit of x and y: px of the eye camera, or degrees of gaze.
         treadmill: Trace of the treadmill: time_s, velocity (cm/s).
     """
 
@@ -69,6 +70,7 @@ class NwbScan:
     fluorescence: Any
     pupil: pd.DataFrame
     treadmill: pd.DataFrame
+    eye_unit: str = "px"
 
 
 def scan_masks(units: pd.DataFrame, frame_period_s: float, seed: int) -> pd.DataFrame:
@@ -180,8 +182,16 @@ def _add_behaviour(nwb: Any, scan: NwbScan) -> None:
     minor = radius("minor", scan.pupil["time_s"].to_numpy(np.float64))
     nwb.add_acquisition(PupilTracking(time_series=[minor, radius("major", minor)]))
     centre = scan.pupil[["x", "y"]].to_numpy(np.float64)
+    described = "x, y of the pupil", "unknown"
+    if scan.eye_unit != "px":
+        described = "direction of gaze, rightwards and upwards", "straight ahead is 0, 0: the middle of the screen"
     eye = SpatialSeries(
-        name="eye_position", description="x, y of the pupil", data=centre, timestamps=minor, unit="px", reference_frame="unknown"
+        name="eye_position",
+        description=described[0],
+        data=centre,
+        timestamps=minor,
+        unit=scan.eye_unit,
+        reference_frame=described[1],
     )
     nwb.add_acquisition(EyeTracking(spatial_series=eye))
     treadmill = TimeSeries(

@@ -5,14 +5,40 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from graphtwin.artifacts import whole_folder, write_json
 from graphtwin.execute import threads
 from graphtwin.synthetic.function import SCREEN, WITHHELD, ImageScan, Played, Scan, play, play_images
+
+
+@dataclass(frozen=True)
+class ShownClip:
+    """One clip of a recording, as its files have it.
+
+    Attributes:
+        row: Row of the clip among the trials.
+        video: Grey levels that were shown.
+        responses: Response of every unit in every frame.
+        expected: Its mean, without noise.
+        pupil_size, running: Behaviour in every frame.
+        pupil_center: Horizontal and vertical place of the pupil, or gaze in degrees where the settings say so; NaN where it was not seen.
+    """
+
+    row: int
+    video: Float[np.ndarray, "frames height width"]
+    responses: Float[np.ndarray, "units frames"]
+    expected: Float[np.ndarray, "units frames"]
+    pupil_size: Float[np.ndarray, " frames"]
+    running: Float[np.ndarray, " frames"]
+    pupil_center: Float[np.ndarray, "frames 2"]
+
 
 STATISTICS = ("mean", "std", "min", "max", "median")  # statistics that the release stores of each kind of data
 ROWS_TOGETHER = 128  # rows (units, channels) of all training trials in memory at a time, while their statistics are made
@@ -36,34 +62,65 @@ def write_dynamic(scan: Scan, folder: Path, truth: Path | None = None, played: I
     from tqdm import tqdm
 
     name = f"dynamic{scan.name}-Video-{_hash(scan.name, scan.seed, scan.units, scan.table, scan.trials)}"
-    n_frames = int(scan.trials["n_frames"].max())
+    passing = tqdm(played or play(scan), total=len(scan.trials), desc=name, unit="trial", delay=2, leave=False)
+    clips = (_shown(trial) for trial in passing)
+    return write_clips(name, scan.units, scan.trials, clips, folder, truth, {"monitor": SCREEN.model_dump()})
+
+
+def write_clips(
+    name: str,
+    units: pd.DataFrame,
+    trials: pd.DataFrame,
+    clips: Iterable[ShownClip],
+    folder: Path,
+    truth: Path | None,
+    settings: dict[str, Any],
+) -> list[Path]:
+    """Write clips into a folder of the 2023 layout; see `write_dynamic`.
+
+    Args:
+        name: Name of the folder, which must not exist yet.
+        units: What the release says of each unit: unit_id, x_um, z_um, depth_um, and what else it has.
+        trials: One row a trial: trial, tier, kind, n_frames.
+        clips: The trials in their order.
+        folder: Folder in which the folder is made.
+        truth: Folder that what is expected of all tiers but `train` goes into; or None.
+        settings: Entries of config.json beside name, frame rate and behaviour.
+
+    Returns:
+        Path of every file written, sorted.
+    """
+    n_frames = int(trials["n_frames"].max())
     with threads(1), ExitStack() as stack:  # sums of several threads differ in their last digit
         partial = stack.enter_context(whole_folder(folder / name))
         told = stack.enter_context(whole_folder(truth / name)) if truth is not None else None
-        passing = play(scan) if played is None else played
-        for trial in tqdm(passing, total=len(scan.trials), desc=name, unit="trial", delay=2, leave=False):
-            tier = scan.trials["tier"].iloc[trial.row]
-            responses, behaviour = trial.responses, trial.behaviour
+        for clip in clips:
+            tier = trials["tier"].iloc[clip.row]
             arrays = {
-                "videos": trial.video.transpose(1, 2, 0),
-                "responses": np.zeros_like(responses) if tier in WITHHELD else responses,
-                "behavior": np.stack([behaviour.pupil_size, behaviour.running]),
-                "pupil_center": behaviour.pupil_center.T,
+                "videos": clip.video.transpose(1, 2, 0),
+                "responses": np.zeros_like(clip.responses) if tier in WITHHELD else clip.responses,
+                "behavior": np.stack([clip.pupil_size, clip.running]),
+                "pupil_center": clip.pupil_center.T,
             }
             for kind, array in arrays.items():
-                _save(_padded(array, n_frames), partial / "data" / kind / f"{trial.row}.npy")
+                _save(_padded(array, n_frames), partial / "data" / kind / f"{clip.row}.npy")
             if told is not None and tier != "train":
-                _save(trial.expected, told / "expected" / f"{trial.row}.npy")
+                _save(clip.expected, told / "expected" / f"{clip.row}.npy")
                 if tier in WITHHELD:
-                    _save(responses, told / "responses" / f"{trial.row}.npy")
-        _write_units(scan.units, partial)
-        trials = {"tiers": "tier", "trial_idx": "trial", "stimulus_type": "kind"}
-        for file, column in trials.items():
-            _save(_plain(scan.trials[column]), partial / "meta" / "trials" / f"{file}.npy")
-        _write_statistics(partial, np.flatnonzero(scan.trials["tier"] == "train"))
-        settings = {"data_set": name, "frame_rate_hz": 30, "behavior": ["pupil_size", "running"], "n_frames": n_frames}
-        write_json(settings | {"monitor": SCREEN.model_dump()}, partial / "config.json")
+                    _save(clip.responses, told / "responses" / f"{clip.row}.npy")
+        _write_units(units, partial)
+        for file, column in {"tiers": "tier", "trial_idx": "trial", "stimulus_type": "kind"}.items():
+            _save(_plain(trials[column]), partial / "meta" / "trials" / f"{file}.npy")
+        _write_statistics(partial, np.flatnonzero(trials["tier"] == "train"))
+        every = {"data_set": name, "frame_rate_hz": 30, "behavior": ["pupil_size", "running"], "n_frames": n_frames}
+        write_json(every | settings, partial / "config.json")
     return _files_of(folder / name, truth / name if truth is not None else None)
+
+
+def _shown(trial: Played) -> ShownClip:
+    behaviour = trial.behaviour
+    traces = behaviour.pupil_size, behaviour.running, behaviour.pupil_center
+    return ShownClip(trial.row, trial.video, trial.responses, trial.expected, *traces)
 
 
 def write_static(scan: ImageScan, folder: Path, truth: Path | None = None) -> list[Path]:

@@ -1,6 +1,7 @@
 """What simulated animals see, do and answer."""
 
 from graphtwin.synthetic.function import imaging, session, stimuli
+from graphtwin.synthetic.function.behaviour import Behaviour, arousal, behave
 from graphtwin.synthetic.function.images import ImageConfig, ImageScan, play_images, prepare_images
 from graphtwin.synthetic.function.imaging import RATE_HZ
 from graphtwin.synthetic.function.preferences import Tuning, TuningConfig, draw_tuning
@@ -11,6 +12,7 @@ from graphtwin.synthetic.function.stimuli import FRAME_RATE_HZ, GREY, HEIGHT, N_
 from graphtwin.synthetic.function.visual_responder import responder, visual_rates
 
 __all__ = [
+    "Behaviour",
     "FRAME_RATE_HZ",
     "GREY",
     "HEIGHT",
@@ -28,6 +30,8 @@ __all__ = [
     "TuningConfig",
     "WIDTH",
     "WITHHELD",
+    "arousal",
+    "behave",
     "direction_columns",
     "direction_responses",
     "draw_tuning",
