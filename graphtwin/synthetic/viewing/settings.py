@@ -64,10 +64,10 @@ class ViewingConfig(BaseModel):
         0.5,
         ge=0,
         le=2,
-        description="How much saccades and the state of the animal change the log gain of units, as a share of what each unit would: 0 leaves them out.",
+        description="Log gain by saccades, running and pupil, as a share of what each unit may have: 0 leaves them out.",
     )
     attention: float = Field(
-        0.6, ge=0, le=2, description="Log gain of the orientation that is attended to, over no gain 45 degrees away, in a state of 1."
+        0.25, ge=0, le=2, description="Log gain of the orientation that is attended to, over no gain 45 degrees away, in a state of 1."
     )
     screen: ScreenConfig = Field(default_factory=ScreenConfig, description="The screen that the animals look around on.")
     gaze: GazeConfig = Field(default_factory=GazeConfig, description="How the eyes move, and how well that is measured.")
