@@ -15,6 +15,7 @@ from graphtwin.sources.formats.export import verified_sha256
 from graphtwin.sources.formats.exposure_names import EXPOSURES, L_D, ExposureNames, exposure_in
 from graphtwin.sources.formats.exposure_tables import in_both_directions, pairs_of_cells
 from graphtwin.sources.formats.function_table import KEYS, describe_columns, read_function, telling
+from graphtwin.sources.formats.gaze import Gaze, gaze_in, gaze_of_series, without_delay
 from graphtwin.sources.formats.installed_data import hashes, package_folder
 from graphtwin.sources.formats.kept_arrays import KeptArrays
 from graphtwin.sources.formats.l_d import require_l_d_um
@@ -22,7 +23,7 @@ from graphtwin.sources.formats.leakage import require_no_leakage, tell_shown_els
 from graphtwin.sources.formats.lengths import SYMBOLS_NM
 from graphtwin.sources.formats.lesion_files import LesionArrays, read_lesions
 from graphtwin.sources.formats.matlab_files import only_variable, read_mat
-from graphtwin.sources.formats.measures import metres_a_second
+from graphtwin.sources.formats.measures import degrees, metres_a_second
 from graphtwin.sources.formats.nwb_file import (
     LONGEST_STEP_S,
     PLANES,
@@ -63,6 +64,11 @@ __all__ = [
     "require_no_leakage",
     "tell_shown_elsewhere",
     "telling",
+    "Gaze",
+    "degrees",
+    "gaze_in",
+    "gaze_of_series",
+    "without_delay",
     "ArrayFiles",
     "KeptArrays",
     "DECLARED",

@@ -1,7 +1,8 @@
-"""Units of measure as files write them: how many metres, seconds or metres a second one of them is."""
+"""Units of measure as files write them: how many metres, seconds, metres a second or degrees one of them is."""
 
 from __future__ import annotations
 
+import math
 import re
 
 _METRES = {"m": 1.0, "meter": 1.0, "metre": 1.0, "dm": 0.1, "cm": 1e-2, "mm": 1e-3, "um": 1e-6, "micron": 1e-6, "nm": 1e-9, "km": 1e3}
@@ -18,6 +19,7 @@ _SECONDS = {
     "min": 60.0,
     "minute": 60.0,
 }
+_DEGREES = {"deg": 1.0, "degree": 1.0, "°": 1.0, "rad": 180 / math.pi, "radian": 180 / math.pi}
 _SECONDS |= {"h": 3600.0, "hr": 3600.0, "hour": 3600.0}
 
 
@@ -29,6 +31,11 @@ def metres(unit: str) -> float | None:
 def seconds(unit: str) -> float | None:
     """Seconds that a unit of time is, as "seconds" or "ms"; None where the text is no such unit."""
     return _of(_plain(unit), _SECONDS, ("second",))
+
+
+def degrees(unit: str) -> float | None:
+    """Degrees that a unit of angle is, as "degrees", "deg of visual angle" or "rad"; None where the text is no such unit."""
+    return _of(_plain(unit).removesuffix("of visual angle").strip(), _DEGREES, ())
 
 
 def metres_a_second(unit: str) -> float | None:

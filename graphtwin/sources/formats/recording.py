@@ -11,6 +11,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
+from graphtwin.sources.formats.gaze import Gaze
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,9 @@ class Trial:
         responses: Deconvolved activity or counts of each unit, arbitrary units; NaN where a unit was not held, None where the release
             withholds all.
         behaviour: Behaviour as stored, a column for each channel that `Recording.behaviour` names; without columns where none was recorded.
-        eye_position: Horizontal and vertical position of the eye, pixels of the eye camera as stored; NaN where tracking failed, and
-            throughout where it was not recorded.
+        eye_position: Horizontal and vertical position of the eye, pixels of the eye camera as stored; where the recording declares its
+            gaze, azimuth and elevation of the line of sight, degrees rightwards and upwards from straight ahead, the centre of the screen.
+            NaN where tracking failed, and throughout where it was not recorded.
     """
 
     video: Float[np.ndarray, "frames height width"]
@@ -47,6 +49,7 @@ class Recording:
         behaviour: Names of the channels of behaviour, such as pupil_size, pupil_size_change, running; () where none was recorded.
         open_trial: Reads one trial; its argument is a row number of `trials`.
         monitor: Screen that the video filled; the one of the MICrONS and Sensorium recordings where nothing states another.
+        gaze: What the files declare of the gaze; None where eye positions are those of an eye camera, which nothing calibrates.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Recording:
     behaviour: tuple[str, ...]
     open_trial: Callable[[int], Trial]
     monitor: Monitor = MINNIE65_MONITOR
+    gaze: Gaze | None = None
 
 
 def session_number(name: str) -> int:

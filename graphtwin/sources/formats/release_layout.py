@@ -14,7 +14,7 @@ from graphtwin.sources.formats.array_files import ArrayFiles
 
 FRAME_RATE_HZ = 30.0  # frames a second of the released videos, to which responses were resampled
 RATES = ("frame_rate_hz", "frame_rate", "fps", "sampling_rate_hz", "sampling_rate")  # names of a frame rate, in config.json or of an array
-DECLARED = (*RATES, "monitor", "behavior", "channel", "links")  # entries of config.json that are read
+DECLARED = (*RATES, "monitor", "gaze", "behavior", "channel", "links")  # entries of config.json that are read
 
 
 @dataclass(frozen=True)

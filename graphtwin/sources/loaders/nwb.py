@@ -25,11 +25,14 @@ from graphtwin import schema
 from graphtwin.sources.formats import (
     LONGEST_STEP_S,
     ROUNDING_S,
+    Gaze,
     Recording,
     Trial,
     as_text,
     brackets,
+    degrees,
     find_movie,
+    gaze_of_series,
     interpolated,
     mask_centres,
     metres_a_second,
@@ -49,6 +52,8 @@ from graphtwin.sources.formats import (
 )
 
 Deconvolve = Callable[[Float[np.ndarray, "frames units"], float], Float[np.ndarray, "frames units"]]
+
+Samples = tuple[Float[np.ndarray, " samples"], Float[np.ndarray, "samples channels"]]
 
 PUPIL, EYE = "acquisition/PupilTracking/pupil_major_radius", "acquisition/EyeTracking/eye_position"
 TREADMILL = "acquisition/treadmill_velocity"
@@ -93,8 +98,9 @@ def read_nwb(
     them by half a frame, and by what the indicator takes to rise. NaN in a trace says that its unit was not held: between such samples it
     is NaN too; a trace that has a gap cannot be deconvolved, one that is NaN throughout stays so. Frames before or after imaging or movie
     are cut off; a trial without any, or at times that the file calls invalid, is left out and counted in the log. The behaviour is
-    pupil_size (major radius, in the unit that the file states: px) and running (cm/s). The release has no tiers: "". A session without
-    numbers gets one that stands for its name.
+    pupil_size (major radius, in the unit that the file states: px) and running (cm/s). Where the unit of the eye's position is an angle it
+    is the direction of gaze, and the comments of the series may say {"error_deg": ..., "delay_s": ...}. The release has no tiers: "". A
+    session without numbers gets one that stands for its name.
 
     Args:
         path: NWB file.
@@ -116,6 +122,7 @@ def read_nwb(
         pupil, eye, running = (samples_of(file, name, path, channels) for name, channels in BEHAVIOUR.items())
         cm_a_second = _cm_a_second(file, path)
         trials, moments = _trials(file, fields, shown.times_s, frame_rate_hz, path)
+        gaze, eye = _gaze(file, eye, path)
         for name, (times, _) in zip(BEHAVIOUR, (pupil, eye, running), strict=True):
             require_covered(times, moments, f"{path}: {name}")
     if known is None:
@@ -148,11 +155,12 @@ def read_nwb(
                 responses = [_scaled(part, field.scale).astype(np.float32) for part, field in zip(responses, fields, strict=True)]
             video = shown.at(file, movie, at)
         behaviour = np.concatenate([interpolated(*pupil, at), cm_a_second * interpolated(*running, at)], axis=1)
-        return Trial(video, np.concatenate(responses, axis=1), behaviour, interpolated(*eye, at))
+        seen_at = at if gaze is None else at + gaze.delay_s
+        return Trial(video, np.concatenate(responses, axis=1), behaviour, interpolated(*eye, seen_at))
 
     columns = [*schema.UNIT_KEY, "x_um", "y_um", "z_um", "field", "mask_id", "mask_type"]
     table = table.assign(session=np.int64(session), scan_idx=np.int64(scan_idx))
-    return Recording(path.stem, rate, table[columns], trials, ("pupil_size", "running"), open_trial)
+    return Recording(path.stem, rate, table[columns], trials, ("pupil_size", "running"), open_trial, gaze=gaze)
 
 
 def _of_scan(units: pd.DataFrame, session: int, scan_idx: int) -> pd.DataFrame:
@@ -229,9 +237,16 @@ def _cm_a_second(file: Any, path: Path) -> float:
     if factor is None:
         raise ValueError(f"{path}: the unit of {TREADMILL} is {unit!r}; m/s, cm/s or mm/s is needed. State it in the file.")
     for name in (PUPIL, EYE):
-        if unit_of(file, name).lower() not in PIXELS:
+        if unit_of(file, name).lower() not in PIXELS and (name == PUPIL or degrees(unit_of(file, name)) is None):
             log.info("%s: %s is in %r, and is handed over so.", path, name, unit_of(file, name))
     return 100 * factor
+
+
+def _gaze(file: Any, eye: Samples, path: Path) -> tuple[Gaze | None, Samples]:
+    """What the file declares of the gaze, and times and values of the eye, in degrees where it does."""
+    factor = degrees(unit_of(file, EYE))
+    gaze = gaze_of_series(factor, as_text(file[EYE].attrs.get("comments", "")), f"{path}, {EYE}")
+    return gaze, eye if factor is None else (eye[0], factor * eye[1])
 
 
 def _scaled(traces: np.ndarray, scale: tuple[Any, float]) -> np.ndarray:

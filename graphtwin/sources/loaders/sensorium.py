@@ -6,7 +6,7 @@ the video where no behaviour was recorded. NaN of a unit among valid frames says
 no responses, nor has one of zeros alone unless units are silent now and then, see `silent_trials`. Behaviour, eye position and
 cortical positions may be absent, in all trials or in none: they were then not recorded, see
 `side_channels`. Repeats are clips whose valid frames are the same, in whatever numbers they are stored. `config.json` may say what the
-layout does not: frame rate, monitor, names of behaviour, colour channel, folders under other names. Beyond the releases
+layout does not: frame rate, monitor, gaze, names of behaviour, colour channel, folders under other names. Beyond the releases
 `meta/trials/n_repeats.npy` may say, a number a trial, how many showings the responses of each are the mean of.
 """
 
@@ -26,6 +26,7 @@ import pandas as pd
 from graphtwin.sources.formats import (
     DECLARED,
     ArrayFiles,
+    Gaze,
     KeptArrays,
     Recording,
     ReleaseLayout,
@@ -35,6 +36,7 @@ from graphtwin.sources.formats import (
     as_floats,
     clip,
     finite_run,
+    gaze_in,
     layout_of,
     linked,
     monitor_in,
@@ -45,6 +47,7 @@ from graphtwin.sources.formats import (
     side_channels_in,
     tell_shown_elsewhere,
     with_silence,
+    without_delay,
 )
 
 log = logging.getLogger("graphtwin")
@@ -81,9 +84,14 @@ def read_sensorium(path: str | Path, leakage_is_error: bool = True) -> Recording
     if len(tiers) <= max(numbers):
         raise ValueError(f"{files.path}: tiers of {len(tiers)} trials, but there is data/{layout.stimulus}/{max(numbers)}.npy.")
     side = side_channels_in(files, layout, numbers, declared=bool(settings.get("behavior")))
+    gaze, degrees = gaze_in(settings, f"{files.path}/config.json")
+    if gaze is not None and not side.eye:
+        log.warning("%s: config.json declares the gaze, and no eye position was recorded: the view follows nothing.", files.name)
+        gaze = None
     trials = _trials(files, layout, side, numbers, tiers, len(units))
     require_no_leakage(trials, files.name, leakage_is_error)
     units["fires"] = _fires(files, trials, len(units))
+    of_trials = trials[["trial", "n_frames", "has_responses"]].to_numpy(np.int64)
     _say(files, layout, side, settings, trials, units)
     return Recording(
         name=files.name,
@@ -92,7 +100,8 @@ def read_sensorium(path: str | Path, leakage_is_error: bool = True) -> Recording
         trials=trials,
         behaviour=side.names,
         monitor=monitor_in(files, settings),
-        open_trial=partial(_open, files, layout, side, len(units), trials[["trial", "n_frames", "has_responses"]].to_numpy(np.int64)),
+        gaze=gaze,
+        open_trial=partial(_open, files, layout, side, gaze, degrees, len(units), of_trials),
     )
 
 
@@ -250,7 +259,16 @@ def _video(files: ArrayFiles, layout: ReleaseLayout, number: int, lengths: tuple
     return clip(files.numbers(name), lengths, layout.channel, files.where(name))
 
 
-def _open(files: ArrayFiles, layout: ReleaseLayout, side: SideChannels, n_units: int, trials: np.ndarray, row: int) -> Trial:
+def _open(
+    files: ArrayFiles,
+    layout: ReleaseLayout,
+    side: SideChannels,
+    gaze: Gaze | None,
+    degrees: float,
+    n_units: int,
+    trials: np.ndarray,
+    row: int,
+) -> Trial:
     """Read one trial without its padding; infinite responses are an error here, when they are asked for."""
     number, n, has_responses = trials[row].tolist()
     behaviour = side.behaviour(files, number)
@@ -267,7 +285,10 @@ def _open(files: ArrayFiles, layout: ReleaseLayout, side: SideChannels, n_units:
                 f"{int(endless.any(1).sum())} of {n} frames, first frame {int(np.flatnonzero(endless.any(1))[0])}. Set to NaN what was not "
                 "measured: it is left out, and never filled in."
             )
-    return Trial(as_floats(video), responses, moved, side.eye_position(files, number, n))
+    eye = side.eye_position(files, number, n)
+    if gaze is not None:
+        eye = without_delay(np.float32(degrees) * eye, gaze.delay_s, layout.frame_rate_hz)
+    return Trial(as_floats(video), responses, moved, eye)
 
 
 def _largest_responses(files: ArrayFiles, n_units: int) -> np.ndarray | None:
