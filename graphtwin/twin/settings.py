@@ -54,6 +54,15 @@ class PerspectiveConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     learn: bool = Field(True, description="Whether the view follows the eye, where its position was recorded; false takes the eye to rest.")
+    window_deg: tuple[Annotated[float, Field(gt=0, lt=150)], Annotated[float, Field(gt=0, lt=150)]] | None = Field(
+        None,
+        description="Width and height of the view about the gaze, in degrees, where gaze is declared; if absent, those of the screen.",
+    )
+    fovea_deg: float | None = Field(
+        None,
+        gt=0,
+        description="Eccentricity in degrees at which the scale of the view has halved, where gaze is declared; if absent, it is uniform.",
+    )
 
 
 class TwinConfig(BaseModel):

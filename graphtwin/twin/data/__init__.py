@@ -15,7 +15,7 @@ from graphtwin.twin.data.clips import (
 )
 from graphtwin.twin.data.in_vivo import in_vivo_responses
 from graphtwin.twin.data.motion_energy import drifting_wave
-from graphtwin.twin.data.receptive_fields import ReverseCorrelationConfig, locate_fields
+from graphtwin.twin.data.receptive_fields import Fields, ReverseCorrelationConfig, locate_fields
 from graphtwin.twin.data.scales import Scales, scaled
 from graphtwin.twin.data.views import ADVICE, SAME_RATE, View, doubt_of_core, require_view, view_of
 
@@ -23,6 +23,7 @@ __all__ = [
     "ADVICE",
     "ClipConfig",
     "Clips",
+    "Fields",
     "PICTURES_HZ",
     "TOGETHER",
     "ReverseCorrelationConfig",

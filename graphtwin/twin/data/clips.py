@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from graphtwin.twin.data.averages import with_showings
 from graphtwin.twin.data.scales import Scales, checked, measure, refuse_infinite, scaled
 
 PICTURES_HZ = 30.0  # single pictures have no frame rate: where they are counted against clips, one stands for a frame of a video
+BLIND_S = 0.2  # seconds after the eye was lost from sight in which answers to what nobody knows still come: they do not count either
 TOGETHER = 256  # pictures that are read and answered at once: bounds memory
 
 
@@ -40,10 +41,12 @@ class Window:
     Attributes:
         video: Grey levels, z-scored over the training trials.
         behaviour: Channels of behaviour, z-scored; 0, the mean, where not measured.
-        eye_position: Horizontal and vertical position of the eye, z-scored; 0 where tracking failed.
+        eye_position: Horizontal and vertical position of the eye, z-scored; 0 where tracking failed. Where the recording declares its gaze,
+            degrees rightwards and upwards from straight ahead, NaN where it is missing.
         responses: Responses over each unit's standard deviation; their mean over training was taken off where responses are signed. 0
             where the unit was not held.
-        counted: Whether responses of a frame enter losses and scores: those of the units held in it, one at least.
+        counted: Whether responses of a frame enter losses and scores: those of the units held in it, one at least. Where the recording
+            declares its gaze, none does while that is missing (blinks) and `BLIND_S` after.
         n_repeats: Number of showings that the responses of each clip are the mean of.
         held: Whether a unit was held, in frames that count; None where all were, which is the usual case and costs nothing.
     """
@@ -88,12 +91,14 @@ class Clips:
     Attributes:
         rows: Rows of `recording.trials`.
         scales: Scales that all tiers of the recording have in common.
+        through: What windows are seen through, as by a moving eye; None shows what was on the screen.
     """
 
     recording: Recording
     rows: Int[np.ndarray, " trials"]
     scales: Scales
     config: ClipConfig
+    through: Callable[[Window], Window] | None = None
 
     @property
     def name(self) -> str:
@@ -138,7 +143,8 @@ class Clips:
             cut = _cut(trial, slice(start, stop))
         else:
             cut = _resampled(trial, start, stop, self.recording.frame_rate_hz, self.frame_rate_hz, self.config.latency_s, origin)
-        return self._standardised(cut, float(self.recording.trials["n_repeats"].iloc[row]), origin)
+        window = self._standardised(cut, float(self.recording.trials["n_repeats"].iloc[row]), origin)
+        return window if self.through is None else self.through(window)
 
     def draw(self, rng: np.random.Generator, clips: int, window_s: float, left_out_s: float = 0.0) -> Window:
         """Windows from anywhere in the trials, every stretch of that length as likely as any other.
@@ -191,6 +197,10 @@ class Clips:
         shown = self.recording.trials["stimulus"].astype(str).to_numpy()[self.rows]
         return {stimulus: self.rows[shown == stimulus] for stimulus in dict.fromkeys(shown)}
 
+    def scenes(self) -> list[Int[np.ndarray, " repeats"]]:
+        """Rows of what looks the same: the repeats of each stimulus, or single trials where windows are seen through a moving eye."""
+        return list(self.repeats().values()) if self.through is None else [self.rows[[at]] for at in range(len(self.rows))]
+
     def first_minutes(self, minutes: float) -> Clips:
         """The first trials that together last this long, the last of them whole."""
         require_amount(self.recording, minutes=minutes)
@@ -214,17 +224,29 @@ class Clips:
         refuse_infinite(responses, origin)
         held = np.isfinite(responses)
         counted = np.asarray(held.any(1))
+        if self.recording.gaze is None:
+            eye = scaled(trial.eye_position, self.scales.eye_position)
+        else:
+            eye = np.array(trial.eye_position, dtype=np.float32)
+            counted = counted & ~_blind(eye, frames_of(BLIND_S, self.frame_rate_hz))
         mean, deviation = self.scales.video
         scales = self.scales
         return Window(
             ((video - mean) / deviation)[None],
             scaled(trial.behaviour, scales.behaviour)[None],
-            scaled(trial.eye_position, scales.eye_position)[None],
+            eye[None],
             scaled(responses, np.stack([scales.origin, scales.responses]))[None],
             counted[None],
             np.array([n_repeats], dtype=np.float32),
             None if held[counted].all() else held[None],
         )
+
+
+def _blind(eye: Float[np.ndarray, "frames 2"], after: int) -> Bool[np.ndarray, " frames"]:
+    """Frames in which the eye is missing, and some after each."""
+    lost = ~np.isfinite(eye).all(1)
+    recent = np.cumsum(np.concatenate([np.zeros(after + 1, dtype=np.int64), lost]))
+    return np.asarray(recent[after + 1 :] > recent[: len(lost)])
 
 
 def require_amount(recording: Recording, minutes: float | None = None, images: int | None = None) -> None:

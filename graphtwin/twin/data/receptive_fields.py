@@ -89,7 +89,7 @@ def locate_fields(clips: Clips, config: ReverseCorrelationConfig | None = None, 
     lag = 0.0 if clips.pictures else _lag(few, config)
     whole, delay_s = round(lag), 0.0 if clips.pictures else lag / clips.frame_rate_hz
     gaze = np.zeros((2, 2))
-    for _ in range(GAZE_PASSES):
+    for _ in range(GAZE_PASSES if clips.recording.gaze is None else 0):  # declared gaze is known, or not asked for
         gaze = gaze + _gaze_step(few, whole, gaze, config)
     centres, choice = _located(clips, config, whole, gaze, "receptive fields" if progress else None)
     return Fields(centres, delay_s, gaze, choice)

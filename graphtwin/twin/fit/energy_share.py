@@ -24,6 +24,7 @@ from graphtwin.twin.data import Clips, Window
 from graphtwin.twin.fit.movie_ridge import fit_movies
 from graphtwin.twin.fit.noise_variance import set_noise_variance
 from graphtwin.twin.fit.picture_ridge import fit_pictures
+from graphtwin.twin.fit.seen_clips import seen_by
 from graphtwin.twin.model import PictureDrive, Twin, tensors
 
 log = logging.getLogger("graphtwin")
@@ -48,7 +49,7 @@ def join_ridge(twin: Twin, name: str, training: Clips, validation: Clips, left_o
         progress: Show progress bars.
     """
     ridge = twin.animal(name).ridge
-    both = training, validation, progress
+    both = seen_by(training, twin.animal(name)), seen_by(validation, twin.animal(name)), progress
     fits = fit_pictures(ridge, *both) if isinstance(ridge, PictureDrive) else fit_movies(ridge, *both)
     if next(fits, None) is None:
         return 0.0

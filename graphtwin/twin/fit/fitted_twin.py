@@ -15,7 +15,7 @@ from graphtwin.config import validate
 from graphtwin.coordinates import Monitor
 from graphtwin.execute import seed_for, torch_seeded
 from graphtwin.schema import IMAGED_AT, UNIT_KEY
-from graphtwin.sources.formats import Recording
+from graphtwin.sources.formats import Gaze, Recording
 from graphtwin.twin.data import ADVICE, ClipConfig, Clips, Scales, View, held_out_clips, view_of, with_showings
 from graphtwin.twin.fit.foundation import Trained, monitor_of
 from graphtwin.twin.model import AnimalStart, Twin
@@ -37,6 +37,7 @@ class KnownAnimal:
         size: Height and width of the video, pixels.
         monitor: Screen that the video filled.
         training: Stimuli that the twin was fitted on or stopped by.
+        gaze: What the recording declares of the gaze; None where eye positions are those of an eye camera.
     """
 
     units: pd.DataFrame
@@ -46,6 +47,7 @@ class KnownAnimal:
     size: tuple[int, int]
     monitor: Monitor
     training: frozenset[str]
+    gaze: Gaze | None = None
 
     def seen_rate_hz(self, config: ClipConfig) -> float:
         """Frames a second that the twin sees of this animal's videos; NaN for pictures."""
@@ -96,11 +98,20 @@ def _refuse_what_differs(recording: Recording, seen: KnownAnimal, monitor_is_sta
             f"{recording.name}: names a monitor of {recording.monitor}, but the twin was trained on one of {seen.monitor}. Give the "
             "recording it was trained on, or transfer the twin to this one."
         )
+    if recording.gaze != seen.gaze:
+        raise ValueError(
+            f"{recording.name}: declares of its gaze {_in_words(recording.gaze)}, but the twin was trained on {_in_words(seen.gaze)}. Give "
+            "the recording it was trained on, as it was."
+        )
     if recording.behaviour != seen.behaviour:
         told = ", ".join(recording.behaviour), ", ".join(seen.behaviour)
         raise ValueError(
             f"{recording.name}: its behaviour is {told[0]}, but the twin was trained on {told[1]}. Name the same, in that order."
         )
+
+
+def _in_words(gaze: Gaze | None) -> str:
+    return "nothing" if gaze is None else f"degrees with an error of {gaze.error_deg:g} and a delay of {gaze.delay_s:g} s"
 
 
 def fitted_of(trained: Trained) -> FittedTwin:
@@ -113,7 +124,7 @@ def fitted_of(trained: Trained) -> FittedTwin:
         recording = training.recording
         used = frozenset(training.repeats()) | frozenset(validation.repeats())
         rate, monitor = float(recording.frame_rate_hz), monitor_of(recording, trained.config)
-        animals[name] = KnownAnimal(units, training.scales, recording.behaviour, rate, size, monitor, used)
+        animals[name] = KnownAnimal(units, training.scales, recording.behaviour, rate, size, monitor, used, recording.gaze)
     return FittedTwin(trained.twin, trained.config, animals)
 
 
@@ -180,6 +191,7 @@ def _start(seen: KnownAnimal, config: FoundationConfig, cortical: bool) -> Anima
         frame_rate_hz=seen.seen_rate_hz(config.clips),
         monitor=seen.monitor,
         eye=seen.scales.eye_recorded,
+        gaze=seen.gaze,
     )
 
 
@@ -201,7 +213,7 @@ def plain_animal(seen: KnownAnimal) -> dict[str, Any]:
         "size": list(seen.size),
         "monitor": seen.monitor.model_dump(),
         "training": sorted(seen.training),
-    }
+    } | ({} if seen.gaze is None else {"gaze": [seen.gaze.error_deg, seen.gaze.delay_s]})
 
 
 def _seen(values: dict[str, Any]) -> KnownAnimal:
@@ -218,4 +230,5 @@ def _seen(values: dict[str, Any]) -> KnownAnimal:
     units[IMAGED_AT] = values["imaged_at"].numpy()
     size = (values["size"][0], values["size"][1])
     monitor, training = Monitor.model_validate(values["monitor"]), frozenset(values["training"])
-    return KnownAnimal(units, scales, tuple(values["channels"]), values["frame_rate_hz"], size, monitor, training)
+    gaze = Gaze(*values["gaze"]) if "gaze" in values else None
+    return KnownAnimal(units, scales, tuple(values["channels"]), values["frame_rate_hz"], size, monitor, training, gaze)

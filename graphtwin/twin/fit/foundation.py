@@ -19,11 +19,12 @@ from graphtwin.execute import rng_for, seed_for, torch_seeded
 from graphtwin.schema import IMAGED_AT
 from graphtwin.sources.formats import Recording
 from graphtwin.training import FitState, fit
-from graphtwin.twin.data import PICTURES_HZ, Clips, Window, clips_of, locate_fields
+from graphtwin.twin.data import PICTURES_HZ, Clips, Fields, Window, clips_of, locate_fields
 from graphtwin.twin.fit.energy_share import join_ridge
 from graphtwin.twin.fit.noise_variance import set_noise_variance
 from graphtwin.twin.fit.readout_prior import ReadoutPrior, settle
-from graphtwin.twin.model import FAMILIES, AnimalStart, Convolution, Twin, tensors
+from graphtwin.twin.fit.seen_clips import seen_through
+from graphtwin.twin.model import FAMILIES, AnimalStart, Convolution, GazeView, Twin, tensors
 from graphtwin.twin.settings import FoundationConfig
 
 VALIDATION_TRIALS = 20  # trials of each animal that a validation reads, at most: bounds the time that it takes
@@ -184,14 +185,27 @@ def start_of(clips: Clips, config: FoundationConfig, progress: bool = False) -> 
     for window in clips.whole():
         total += np.einsum("cf,cfu->u", window.showings, window.responses, dtype=np.float64)
         count += window.showings_of_units()
-    fields = locate_fields(clips, config.receptive_fields, progress)
+    monitor = monitor_of(clips.recording, config)
+    fields = fields_of(clips, config, monitor, progress)
     if fields.choice is not None:
         seen, linear = int(fields.choice.has_field.sum()), int((fields.choice.has_field & fields.choice.with_light).sum())
         log.info("%s: %d of %d units have a field by trials kept back; light tells %d of these.", clips.name, seen, len(units), linear)
     delay_s = max(fields.delay_s - config.expected_delay_s, 0.0)
-    monitor, channels = monitor_of(clips.recording, config), len(clips.recording.behaviour)
-    mean, eye = total / np.maximum(count, 1), clips.scales.eye_recorded
-    return AnimalStart(fields.centres, mean, cortical, channels, delay_s, clips.frame_rate_hz, monitor, eye)
+    mean, channels = total / np.maximum(count, 1), len(clips.recording.behaviour)
+    eye, gaze = clips.scales.eye_recorded, clips.recording.gaze
+    return AnimalStart(fields.centres, mean, cortical, channels, delay_s, clips.frame_rate_hz, monitor, eye, gaze)
+
+
+def fields_of(clips: Clips, config: FoundationConfig, monitor: Monitor, progress: bool = False) -> Fields:
+    """Where units look: on the screen, or in the view of an eye whose gaze is declared, by filters of the same angles."""
+    search = config.receptive_fields
+    if clips.recording.gaze is None or not config.twin.perspective.learn or not clips.scales.eye_recorded:
+        return locate_fields(clips, search, progress)
+    view = GazeView(config.twin.perspective, monitor)
+    height, width = clips.recording.open_trial(int(clips.rows[0])).video.shape[1:]
+    of_view = height / view.size(height, width)[0]
+    search = search.model_copy(update={"wavelengths": tuple(wave * of_view for wave in search.wavelengths)})
+    return locate_fields(seen_through(clips, view), search, progress)
 
 
 def monitor_of(recording: Recording, config: FoundationConfig) -> Monitor:

@@ -130,12 +130,12 @@ def rows_of(clips: Sequence[Clips], progress: bool = False) -> Rows:
     """Rows of the stimuli of some clips of one recording."""
     hz = clips[0].frame_rate_hz
     size, skipped = max(1, frames_of(BIN_S, hz)), frames_of(LEFT_OUT_S, hz)
-    lengths = [[int(part.n_frames()[np.isin(part.rows, rows)].min()) for rows in part.repeats().values()] for part in clips]
+    lengths = [[int(part.n_frames()[np.isin(part.rows, rows)].min()) for rows in part.scenes()] for part in clips]
     every = max(1, -(-sum((frames - skipped) // size for of_part in lengths for frames in of_part) // MOST_ROWS))
     energies: list[list[torch.Tensor]] = [[] for _ in SPANS_S]
     responses, stimulus, number, aspect = [], [], 0, 1.0
     for part, of_part in zip(clips, lengths, strict=True):
-        stimuli = tqdm(part.repeats().values(), desc="energies", unit="stimulus", disable=not progress, leave=False)
+        stimuli = tqdm(part.scenes(), desc="energies", unit="stimulus", disable=not progress, leave=False)
         for shown, frames in zip(stimuli, of_part, strict=True):
             begins = np.arange(skipped + number % every * size, frames - size + 1, every * size)
             number += 1

@@ -76,7 +76,7 @@ def fit_pictures(drive: PictureDrive, training: Clips, validation: Clips, progre
 
 def pictures_of(clips: Clips, most: int, progress: bool = False) -> Pictures:
     """Pictures of clips, spread over all where there are more than `most`; those without a response that counts are left out."""
-    shown = list(clips.repeats().values())
+    shown = clips.scenes()
     some = shown[:: max(1, -(-len(shown) // most))]
     energies, responses, n_repeats, waiting = [], [], [], []
     for rows in tqdm(some, desc="energies", unit="picture", disable=not progress, leave=False):

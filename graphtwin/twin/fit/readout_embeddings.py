@@ -26,13 +26,15 @@ def embed_units(fitted: FittedTwin, reference: Float[np.ndarray, "frames height 
     embedding_*: gauge-fixed feature weights off their mean, of length 1, or 0 where a unit has the mean. gain: length of the weights, mean
     and all. reliability: how much of the readout the unit's own responses tell, 0 to 1; the rest is what readouts of all units are like.
     rf_x, rf_y: where the readout looks at rest, x rightwards and y upwards, edges of the video at -1 and 1. monitor_width_cm,
-    monitor_height_cm, monitor_distance_cm: the screen that the video filled, without which these are no angles.
+    monitor_height_cm, monitor_distance_cm: the screen that the video filled, without which these are no angles. Where the gaze of an animal
+    was declared also rf_x_deg, rf_y_deg: the place on the retina, degrees rightwards and upwards from the gaze as it was measured.
 
     Args:
         fitted: Fitted twin whose units are embedded.
         reference: Clip that fixes the gauge, standardised grey levels; None takes the same moving discs for all twins.
     """
-    size = next(iter(fitted.animals.values())).size
+    first = next(iter(fitted.animals))
+    size = fitted.twin.animal(first).view_size(*fitted.animals[first].size)
     clip = reference_clip(*size) if reference is None else reference
     turned = gauge(features_on(fitted.twin.core, MODULATORS, clip), clip)
     common = fitted.twin.common_readout()[0, :-1].double().numpy()
@@ -44,9 +46,12 @@ def embed_units(fitted: FittedTwin, reference: Float[np.ndarray, "frames height 
         length = np.linalg.norm(own, axis=1, keepdims=True)
         differs = length > ROUNDING * max(float(np.linalg.norm(common @ turned)), 1e-6)  # else what rounding left would have a direction
         columns = np.where(differs, own / np.where(differs, length, 1.0), 0.0).astype(np.float32)
-        position = readout.mean_positions().detach().numpy()
+        position = fitted.twin.animal(name).positions_at_rest().detach().numpy()
         known = fitted.twin.animal(name).reliability.double().cpu().numpy()
         told = seen.units[UNIT_KEY].assign(animal=name, reliability=known, gain=np.linalg.norm(weights @ turned, axis=1))
         told = told.assign(rf_x=position[:, 0], rf_y=-position[:, 1], **seen.monitor.stamp())
+        retinal = fitted.twin.animal(name).retinal_degrees()
+        if retinal is not None:
+            told = told.assign(**dict(zip(("rf_x_deg", "rf_y_deg"), retinal.detach().double().numpy().T, strict=True)))
         tables.append(told.join(pd.DataFrame(columns, columns=[f"embedding_{at}" for at in range(columns.shape[1])])))
     return pd.concat(tables, ignore_index=True)

@@ -52,7 +52,7 @@ def expected_information(
     with torch.no_grad():
         behaviour, eye = video.new_zeros(count, frames, len(responder.state_names)), video.new_zeros(count, frames, 2)
         features, modulation, left = twin.see(responder.name, video, behaviour, eye)
-        of_ridge = animal.of_ridge(video, {}, left)
+        of_ridge = animal.of_ridge(video, eye, {}, left)
         seen = animal.readout.seen(features)[:, units]
         drives = animal.readout(features).unflatten(0, (count, frames))
     drives.requires_grad_(True)

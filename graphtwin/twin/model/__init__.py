@@ -1,6 +1,7 @@
 """The network of the functional twin: core, perspective, modulation, readouts and response distributions."""
 
 from graphtwin.twin.model.convolution import Convolution
+from graphtwin.twin.model.gaze_view import GazeView, held
 from graphtwin.twin.model.movie_drive import MovieDrive, taps_of
 from graphtwin.twin.model.network import COMPONENTS, MODULATORS, AnimalHead, AnimalStart, Twin, tensors
 from graphtwin.twin.model.picture_drive import LEAST_SHARE, PictureDrive
@@ -20,6 +21,7 @@ __all__ = [
     "DenseLstmConfig",
     "FAMILIES",
     "FINE_CELLS",
+    "GazeView",
     "LEAST_SHARE",
     "MODULATORS",
     "MovieDrive",
@@ -30,6 +32,7 @@ __all__ = [
     "Twin",
     "TwinConfig",
     "energies_of_frames",
+    "held",
     "scattered",
     "taps_of",
     "tensors",

@@ -13,9 +13,11 @@ from torch import nn
 from torch.nn import functional
 
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor, frames_of
+from graphtwin.sources.formats import Gaze
 from graphtwin.twin.data import Window
 from graphtwin.twin.model.convolution import State, with_past
 from graphtwin.twin.model.core import build_core
+from graphtwin.twin.model.gaze_view import GazeView, held
 from graphtwin.twin.model.modulation import Modulation
 from graphtwin.twin.model.movie_drive import MovieDrive
 from graphtwin.twin.model.perspective import Perspective
@@ -42,6 +44,7 @@ class AnimalStart:
         frame_rate_hz: Frames a second of the animal's videos; NaN for single pictures, whose answers have no delay.
         monitor: Screen that the videos fill.
         eye: Whether eye position was recorded; where it was not, the view does not follow it.
+        gaze: What the recording declares of the gaze; None where eye positions are those of an eye camera.
     """
 
     positions: Float[np.ndarray, "units 2"]
@@ -52,6 +55,7 @@ class AnimalStart:
     frame_rate_hz: float = np.nan
     monitor: Monitor = MINNIE65_MONITOR
     eye: bool = True
+    gaze: Gaze | None = None
 
 
 class AnimalHead(nn.Module):
@@ -75,7 +79,10 @@ class AnimalHead(nn.Module):
         units = len(start.positions)
         cortical = torch.as_tensor(start.cortical) if config.position_from_cortex and start.cortical is not None else None
         follows = config.perspective if start.eye else config.perspective.model_copy(update={"learn": False})
-        self.perspective = Perspective(follows, start.monitor)
+        self.gaze = start.gaze if start.eye else None
+        self.perspective: Perspective | GazeView = Perspective(follows, start.monitor)
+        if self.gaze is not None and follows.learn:
+            self.perspective = GazeView(follows, start.monitor)
         self.frame_rate_hz = start.frame_rate_hz
         self.register_buffer("delay_s", torch.tensor(start.delay_s, dtype=torch.float64))
         self.register_buffer("reliability", torch.zeros(units))
@@ -99,17 +106,41 @@ class AnimalHead(nn.Module):
         eye_position: Float[torch.Tensor, "clips frames 2"],
         state: State,
         outgoing: State,
-    ) -> Float[torch.Tensor, "clips frames height width"]:
+    ) -> Float[torch.Tensor, "clips frames rows columns"]:
         """What the eye saw `delay_s` before each frame; before a clip its first frame."""
-        seen = self.perspective(video, eye_position)
+        looks = held(eye_position, state, outgoing) if isinstance(self.perspective, GazeView) else eye_position
+        seen = self.perspective(video, looks)
         delay = frames_of(float(self.delay_s), self.frame_rate_hz)
         return with_past(seen, delay, state, "view", outgoing)[:, : seen.shape[1]] if delay else seen
 
+    def view_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the view, pixels, of a video of so many."""
+        return self.perspective.size(height, width) if isinstance(self.perspective, GazeView) else (height, width)
+
+    def retinal_degrees(self) -> Float[torch.Tensor, "units 2"] | None:
+        """Where units look, degrees rightwards and upwards from the gaze as it was measured; None where no view follows declared gaze."""
+        if not isinstance(self.perspective, GazeView):
+            return None
+        return self.perspective.degrees(self.readout.mean_positions()) + self.perspective.offset
+
+    def positions_at_rest(self) -> Float[torch.Tensor, "units 2"]:
+        """Places of the screen at which units look when the eye rests, straight ahead where its gaze is declared; edges at -1 and 1."""
+        places = self.readout.mean_positions()
+        return self.perspective.met(places.new_zeros(1, 2), places)[0] if isinstance(self.perspective, GazeView) else places
+
     def of_ridge(
-        self, video: Float[torch.Tensor, "clips frames height width"], state: State, outgoing: State
+        self,
+        video: Float[torch.Tensor, "clips frames height width"],
+        eye_position: Float[torch.Tensor, "clips frames 2"],
+        state: State,
+        outgoing: State,
     ) -> Float[torch.Tensor, "clips frames units"] | None:
-        """What the ridge expects; None where it has no share."""
-        return self.ridge(video, state, outgoing) if self.ridge.share > 0 else None
+        """What the ridge expects of the screen, or of the view that follows declared gaze; None where it has no share."""
+        if self.ridge.share == 0:
+            return None
+        if isinstance(self.perspective, GazeView):
+            video = self.perspective(video, held(eye_position, state, outgoing))
+        return self.ridge(video, state, outgoing)
 
     def answer(
         self,
@@ -205,12 +236,12 @@ class Twin(nn.Module):
             name: Name of the animal.
             video: Grey levels, standardised as `Window` has them.
             behaviour: Channels of behaviour, standardised.
-            eye_position: Horizontal and vertical position of the eye, standardised.
+            eye_position: Horizontal and vertical position of the eye as `Window` has it: standardised, or degrees where gaze is declared.
             state: State that an earlier call returned for the frames before; None starts a clip.
         """
         features, modulation, left = self.see(name, video, behaviour, eye_position, state)
         animal = self.animal(name)
-        of_ridge = animal.of_ridge(video, state or {}, left)
+        of_ridge = animal.of_ridge(video, eye_position, state or {}, left)
         return animal.answer(animal.readout(features).unflatten(0, modulation.shape[:2]), modulation, of_ridge), left
 
     def see(

@@ -66,6 +66,7 @@ def score_twin(
     folders = folders_of(run, TWIN)
     recording, *_ = [open_animal(each, folder, tiers) for each in folders]
 
+    from graphtwin.twin.fit import seen_by
     from graphtwin.twin.scores import LEFT_OUT_S, fit_energy_ridge, held_in, long_enough, sums_of
 
     fits = [load_twin(each) for each in folders]
@@ -78,9 +79,10 @@ def score_twin(
     sums = sums_of(fitted.twin, test, left_out_s, train, progress, [each.twin for each in fits[1:]])
     head = fitted.twin.animal(recording.name)
     delay_s = float(head.delay_s) + fitted.config.expected_delay_s
-    ridge = fit_energy_ridge(train, head.readout.mean_positions().detach().cpu().double().numpy(), delay_s, seed, progress)
+    seen, places = seen_by(train, head), head.readout.mean_positions().detach().cpu().double().numpy()
+    ridge = fit_energy_ridge(seen, places, delay_s, seed, progress)
     model = "twin" if len(fits) == 1 else f"mean of {len(fits)} twins"
-    scored = _scored(sums.predicting(held_in(train)), ridge, train, test, tiers, left_out_s, model, seed)
+    scored = _scored(sums.predicting(held_in(train)), ridge, train, seen_by(test, head), tiers, left_out_s, model, seed)
     return replace(scored, units=scored.units.assign(**joined_stamps(fits)))
 
 

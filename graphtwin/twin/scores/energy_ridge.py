@@ -1,10 +1,10 @@
 """A ridge regression of responses on motion and Gabor energies: the simple model that a twin has to beat.
 
-It sees what the twin sees of a recording, the same pixels and behaviour, the answers as late, but does not follow the eye. A unit reads a
-window around its place, or the whole picture; which of these, and how strong the penalty is, each unit's held-out folds of training and
-validation stimuli decide, by squared error. Blocks of features (a frequency, grey levels, behaviour) have the same variance, so that no
-block is penalised for having many features. Only sums of products are kept, so that memory does not grow with the frames: folds x features
-x (features + units).
+It sees what the twin sees of a recording, the same pixels and behaviour, the answers as late, but does not follow the eye, unless clips are
+seen through one whose gaze is declared. A unit reads a window around its place, or the whole picture; which of these, and how strong the
+penalty is, each unit's held-out folds of training and validation stimuli decide, by squared error. Blocks of features (a frequency, grey
+levels, behaviour) have the same variance, so that no block is penalised for having many features. Only sums of products are kept, so that
+memory does not grow with the frames: folds x features x (features + units).
 
 Units that come and go are fitted to the trials that they were held in. Units that share their trials share sums; of more than `GROUPS`
 ways of being held, the rarer ones read all trials, with their mean in place of what is missing, and their weights are divided by the share
@@ -134,6 +134,8 @@ def ridge_sums(ridge: EnergyRidge, clips: Clips, left_out_s: float = LEFT_OUT_S)
         if clips.pictures:
             album = ridge.bank.of(np.concatenate([window.video[0] for window in windows]), np.arange(len(windows)))
             energies = [of_picture[None] for of_picture in album]
+        elif clips.through is not None:
+            energies = [ridge.energies(window) for window in windows]
         else:
             energies = [ridge.energies(min(windows, key=lambda window: window.video.shape[1]))] * len(windows)
         return [[window.responses[0], ridge.predict(window, of)] for window, of in zip(windows, energies, strict=True)]
@@ -185,7 +187,7 @@ def _samples(clips: Clips, bank: PooledEnergies, lag: int, progress: bool) -> It
             if not len(at):
                 continue  # shorter than what is averaged
             around = at + np.arange(every)[:, None] - every // 2
-            if energies is None or len(energies) != len(at):
+            if energies is None or len(energies) != len(at) or clips.through is not None:
                 energies = _energies(bank, window, at, lag)
             counted = window.counted[0][around].all(0)
             x = np.concatenate([energies, window.behaviour[0][at]], axis=1)
@@ -194,12 +196,12 @@ def _samples(clips: Clips, bank: PooledEnergies, lag: int, progress: bool) -> It
 
 def _of_album(clips: Clips, bank: PooledEnergies, album: list[tuple[int, np.ndarray]]) -> Iterator[Sample]:
     """The samples of some pictures, whose energies are taken together."""
-    showings = [(number, clips.read(int(row))) for number, rows in album for row in rows]
-    first = {number: window.video[0, -1] for number, window in reversed(showings)}
+    showings = [(number, row if clips.through else rows[0], clips.read(int(row))) for number, rows in album for row in rows]
+    first = {shown: window.video[0, -1] for _, shown, window in reversed(showings)}
     pictures = dict(zip(first, bank.of(np.stack(list(first.values())), np.arange(len(first))), strict=True))
-    for number, window in showings:
+    for number, shown, window in showings:
         answered = window.counted[0]
-        x = np.concatenate([np.tile(pictures[number], (int(answered.sum()), 1)), window.behaviour[0][answered]], axis=1)
+        x = np.concatenate([np.tile(pictures[shown], (int(answered.sum()), 1)), window.behaviour[0][answered]], axis=1)
         yield number, x, window.known()[0][answered], window.showings[0][answered]
 
 

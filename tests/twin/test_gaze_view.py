@@ -1,0 +1,177 @@
+"""Claims: where gaze is declared the view is what falls on the retina, wherever the eye looks, and fields are found in its coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
+from graphtwin.training import FitState
+from graphtwin.twin.data.clips import BLIND_S, clips_of
+from graphtwin.twin.fit import FittedTwin, embed_units, fitted_of, read_twin, seen_by, write_twin
+from graphtwin.twin.fit.foundation import FoundationConfig, Trained, fields_of
+from graphtwin.twin.model import AnimalStart, GazeView, Twin, held
+from graphtwin.twin.model.core import ConvolutionalConfig
+from graphtwin.twin.scores.prediction import predict_trials
+from graphtwin.twin.settings import PerspectiveConfig, TwinConfig
+from tests.twin.planted_gaze import HEIGHT, HZ, SCREEN, WIDTH, Planted, pixels, plant_gaze
+
+VIEWS = [{}, {"window_deg": (30.0, 20.0)}, {"fovea_deg": 6.0}, {"window_deg": (40.0, 24.0), "fovea_deg": 4.0}]
+
+
+def view_of(monitor: Monitor = SCREEN, **settings) -> GazeView:
+    return GazeView(PerspectiveConfig(**settings), monitor)
+
+
+@pytest.fixture(scope="module")
+def animal() -> Planted:
+    return plant_gaze()
+
+
+def test_an_eye_that_looks_straight_ahead_sees_the_film_itself():
+    film = torch.randn(2, 3, 36, 64)
+    assert torch.allclose(view_of()(film, torch.zeros(2, 3, 2)), film, atol=1e-4)
+
+
+@pytest.mark.parametrize("settings", VIEWS)
+def test_every_place_of_the_retina_looks_where_geometry_says(settings: dict):
+    view, rng = view_of(**settings), np.random.default_rng(0)
+    gaze = rng.normal(0, 8, (5, 2))
+    places = torch.tensor(rng.uniform(-1, 1, (40, 2)), dtype=torch.float32)
+    right, up = view.degrees(places).numpy().T
+    rows, columns = pixels(right, up, gaze)
+    expected = np.stack([(columns + 0.5) / WIDTH * 2 - 1, (rows + 0.5) / HEIGHT * 2 - 1], axis=-1)
+    assert view.met(torch.tensor(gaze, dtype=torch.float32), places).detach().numpy() == pytest.approx(expected, abs=2e-4)
+
+
+@pytest.mark.parametrize("settings", VIEWS)
+def test_places_and_degrees_are_told_from_each_other_without_loss(settings: dict):
+    view, places = view_of(**settings), torch.rand(50, 2) * 2 - 1
+    assert torch.allclose(view.positions(view.degrees(places)), places, atol=1e-5)
+
+
+def test_the_scale_has_halved_at_the_eccentricity_that_says_so_and_is_that_of_the_film_in_the_middle():
+    view = view_of(fovea_deg=6.0)
+    step = 1e-3
+    at = torch.tensor([[0.0, 0.0], [step, 0.0], [6.0, 0.0], [6.0 + step, 0.0]])
+    places = view.positions(at)[:, 0]
+    assert float((places[3] - places[2]) / (places[1] - places[0])) == pytest.approx(0.5, rel=2e-3)
+    rows, columns = view.size(HEIGHT, WIDTH)
+    a_pixel = float(view.degrees(torch.tensor([[1e-3, 0.0]]))[0, 0]) / 1e-3 / (columns / 2)
+    assert a_pixel == pytest.approx(SCREEN.degrees_a_pixel(HEIGHT, WIDTH)[1], rel=0.03)
+    assert rows < HEIGHT and columns < WIDTH  # noqa: PT018
+
+
+def test_beyond_the_screen_all_is_grey_and_not_the_edge():
+    seen = view_of()(torch.ones(1, 1, 36, 64), torch.tensor([[[20.0, 0.0]]])).detach()[0, 0]
+    assert (seen[:, 40:] == 0).all()
+    assert torch.allclose(seen[6:-6, :24], torch.tensor(1.0))
+
+
+def test_the_eye_is_taken_to_look_where_it_last_did_across_calls():
+    gaze = torch.full((2, 6, 2), torch.nan)
+    gaze[0, 1], gaze[0, 4], gaze[1, 0] = torch.tensor([3.0, 4.0]), torch.tensor([5.0, 6.0]), torch.tensor([1.0, 2.0])
+    whole, left = held(gaze, {}, {}), {}
+    assert whole[0, :, 0].tolist() == [3, 3, 3, 3, 5, 5]
+    assert whole[1, :, 1].tolist() == [2] * 6
+    parts = [held(gaze[:, :3], {}, left)]
+    parts.append(held(gaze[:, 3:], left, {}))
+    assert torch.equal(torch.cat(parts, dim=1), whole)
+    assert (held(torch.full((1, 3, 2), torch.nan), {}, {}) == 0).all()
+
+
+def test_answers_count_neither_while_gaze_is_missing_nor_just_after(animal: Planted):
+    training, _ = clips_of(animal.recording)
+    window = training.read(int(training.rows[0]))
+    assert np.flatnonzero(~window.counted[0]).tolist() == list(range(100, 106 + round(BLIND_S * HZ)))
+    assert np.isnan(window.eye_position[0, 100:106]).all()
+    camera, _ = clips_of(replace(animal.recording, gaze=None))
+    assert camera.read(int(camera.rows[0])).counted.all()
+
+
+@pytest.mark.parametrize("settings", [{}, {"window_deg": (36.0, 26.0), "fovea_deg": 10.0}])
+def test_fields_are_found_on_the_retina_while_the_eye_jumps(animal: Planted, settings: dict):
+    config = FoundationConfig(twin=TwinConfig(perspective=PerspectiveConfig(**settings)))
+    training, _ = clips_of(animal.recording)
+    fields = fields_of(training, config, SCREEN)
+    found = view_of(**settings).degrees(torch.tensor(fields.centres, dtype=torch.float32)).numpy()
+    assert (np.hypot(*(found - animal.fields_deg).T) < 2).mean() >= 0.85
+    ignored = fields_of(training, FoundationConfig(twin=TwinConfig(perspective=PerspectiveConfig(learn=False))), SCREEN)
+    on_screen = view_of().degrees(torch.tensor(ignored.centres, dtype=torch.float32)).numpy()
+    assert (np.hypot(*(on_screen - animal.fields_deg).T) < 2).mean() < 0.5
+
+
+def untrained(planted: Planted, **perspective) -> FittedTwin:
+    """A twin that looks where chance put its units."""
+    core = ConvolutionalConfig(first=8, hidden=16, blocks=0, features=12)
+    config = FoundationConfig(twin=TwinConfig(core=core, perspective=PerspectiveConfig(**perspective), bf16=False, family="poisson"))
+    clips, rng = clips_of(planted.recording), np.random.default_rng(0)
+    places = rng.uniform(-0.8, 0.8, planted.fields_deg.shape)
+    mean = np.full(len(places), 0.5)
+    start = AnimalStart(places, mean, None, 0, frame_rate_hz=HZ, monitor=SCREEN, gaze=planted.recording.gaze)
+    torch.manual_seed(0)
+    twin = Twin(config.twin, {"looking": start}).eval()
+    return fitted_of(Trained(twin, config, {"looking": clips}, FitState(), {}, {}))
+
+
+@pytest.fixture(scope="module")
+def small() -> Planted:
+    return plant_gaze(units=8, train=4, test=1, frames=120)
+
+
+@pytest.fixture(scope="module")
+def fitted(small: Planted) -> FittedTwin:
+    return untrained(small, window_deg=(36.0, 24.0), fovea_deg=8.0)
+
+
+def test_a_twin_keeps_what_was_declared_and_tells_fields_in_degrees_of_the_retina(small: Planted, fitted: FittedTwin, tmp_path):
+    read = read_twin(write_twin(fitted, tmp_path / "twin.pt"))
+    assert read.animals["looking"].gaze == small.recording.gaze
+    window = read.clips(small.recording, ("test",)).read(4)
+    same = [predict_trials(one.twin, "looking", window) for one in (fitted, read)]
+    np.testing.assert_array_equal(*same)
+    table, head = embed_units(read), read.twin.animal("looking")
+    with torch.no_grad():
+        of_view = head.perspective.degrees(head.readout.mean_positions()) + head.perspective.offset
+    assert table[["rf_x_deg", "rf_y_deg"]].to_numpy() == pytest.approx(of_view.numpy(), abs=1e-5)
+    at_rest = np.tan(np.radians(table["rf_x_deg"])) * SCREEN.distance_cm / (SCREEN.width_cm / 2)
+    assert table["rf_x"].to_numpy() == pytest.approx(at_rest, abs=5e-3)
+    with pytest.raises(
+        ValueError, match=r"declares of its gaze nothing, but the twin was trained on degrees with an error of 0 and a delay"
+    ):
+        read.training(replace(small.recording, gaze=None))
+
+
+def test_what_is_predicted_depends_on_where_the_eye_looks(small: Planted, fitted: FittedTwin):
+    window = fitted.clips(small.recording, ("test",)).read(4)
+    moved = replace(window, eye_position=window.eye_position + np.float32(5))
+    one, other = (predict_trials(fitted.twin, "looking", each) for each in (window, moved))
+    assert np.abs(one - other).max() > 1e-3
+
+
+def test_what_is_seen_through_the_eye_is_the_view_that_the_core_sees(small: Planted, fitted: FittedTwin):
+    test, head = fitted.clips(small.recording, ("test",)), fitted.twin.animal("looking")
+    through = seen_by(test, head).read(4)
+    plain = test.read(4)
+    assert through.video.shape[2:] == head.view_size(HEIGHT, WIDTH)
+    gaze = held(torch.from_numpy(plain.eye_position), {}, {})
+    with torch.no_grad():
+        assert np.array_equal(through.video, head.perspective(torch.from_numpy(plain.video), gaze).numpy())
+    assert len(seen_by(test, head).scenes()) == len(test.rows)
+
+
+def test_an_eye_that_is_taken_to_rest_sees_the_whole_screen(small: Planted):
+    fitted = untrained(small, learn=False, window_deg=(20.0, 20.0))
+    window = fitted.clips(small.recording, ("test",)).read(4)
+    assert fitted.twin.animal("looking").view_size(HEIGHT, WIDTH) == (HEIGHT, WIDTH)
+    moved = replace(window, eye_position=window.eye_position + np.float32(5))
+    np.testing.assert_array_equal(*(predict_trials(fitted.twin, "looking", each) for each in (window, moved)))
+    assert fitted.twin.animal("looking").retinal_degrees() is None
+
+
+def test_a_view_takes_any_monitor():
+    view = view_of(MINNIE65_MONITOR, window_deg=(140.0, 100.0), fovea_deg=10.0)
+    assert torch.isfinite(view(torch.randn(1, 2, 36, 64), torch.tensor([[[60.0, -40.0], [-90.0, 30.0]]]))).all()
