@@ -63,6 +63,11 @@ class PerspectiveConfig(BaseModel):
         gt=0,
         description="Eccentricity in degrees at which the scale of the view has halved, where gaze is declared; if absent, it is uniform.",
     )
+    error_deg: float | None = Field(
+        None,
+        ge=0,
+        description="SD in degrees of the error of declared gaze, over which answers are averaged; if absent, as the recording declares.",
+    )
 
 
 class TwinConfig(BaseModel):

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
+from graphtwin.sources.formats import Gaze
 from graphtwin.training import FitState
 from graphtwin.twin.data.clips import BLIND_S, clips_of
 from graphtwin.twin.fit import FittedTwin, embed_units, fitted_of, read_twin, seen_by, write_twin
 from graphtwin.twin.fit.foundation import FoundationConfig, Trained, fields_of
-from graphtwin.twin.model import AnimalStart, GazeView, Twin, held
+from graphtwin.twin.model import AnimalStart, GazeView, Twin, held, tensors
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.scores.prediction import predict_trials
 from graphtwin.twin.settings import PerspectiveConfig, TwinConfig
@@ -175,3 +176,39 @@ def test_an_eye_that_is_taken_to_rest_sees_the_whole_screen(small: Planted):
 def test_a_view_takes_any_monitor():
     view = view_of(MINNIE65_MONITOR, window_deg=(140.0, 100.0), fovea_deg=10.0)
     assert torch.isfinite(view(torch.randn(1, 2, 36, 64), torch.tensor([[[60.0, -40.0], [-90.0, 30.0]]]))).all()
+
+
+def test_an_error_of_gaze_is_a_shift_of_where_units_look(small: Planted):
+    fitted = untrained(small, window_deg=(40.0, 26.0))
+    window, head = fitted.clips(small.recording, ("test",)).read(4), fitted.twin.animal("looking")
+    cell = 4 * SCREEN.degrees_a_pixel(HEIGHT, WIDTH)[1]  # of the core's map: in between its features are interpolated
+    error = torch.tensor([cell, 0.0])
+    plain = predict_trials(fitted.twin, "looking", window)
+    moved = predict_trials(fitted.twin, "looking", replace(window, eye_position=window.eye_position + error.numpy()))
+    with torch.no_grad():
+        places = head.readout.mean_positions()
+        head.readout.residual.copy_(head.perspective.positions(head.perspective.degrees(places) + error))
+    shifted = predict_trials(fitted.twin, "looking", window)
+    assert np.median((shifted - moved)[0, 20:].std(0) / (plain - moved)[0, 20:].std(0)) < 0.35
+
+
+def test_answers_are_averaged_over_the_error_that_is_declared_or_set_and_not_where_gaze_is_known(small: Planted):
+    declared = replace(small, recording=replace(small.recording, gaze=Gaze(error_deg=1.5)))
+    settings = {"window_deg": (40.0, 26.0), "fovea_deg": 12.0}
+    by_file, by_setting = untrained(declared, **settings), untrained(small, error_deg=1.5, **settings)
+    none = untrained(declared, error_deg=0.0, **settings)
+    window = by_file.clips(declared.recording, ("test",)).read(4)
+    averaged, sharp = (predict_trials(one.twin, "looking", window) for one in (by_file, none))
+    np.testing.assert_array_equal(averaged, predict_trials(by_setting.twin, "looking", window))
+    with torch.no_grad():
+        known = by_file.twin("looking", *tensors(window, torch.device("cpu")), gaze_is_known=True)[0][..., 0]
+    assert known.numpy() == pytest.approx(sharp, abs=1e-6)
+    head, wanted = none.twin.animal("looking"), np.zeros_like(sharp)
+    places, (nodes, weights) = head.readout.mean_positions().detach(), np.polynomial.hermite_e.hermegauss(5)
+    for x, of_x in zip(nodes, weights / weights.sum(), strict=True):
+        for y, of_y in zip(nodes, weights / weights.sum(), strict=True):
+            error = torch.tensor([1.5 * x, 1.5 * y], dtype=torch.float32)
+            with torch.no_grad():
+                head.readout.residual.copy_(head.perspective.positions(head.perspective.degrees(places) + error))
+            wanted += of_x * of_y * predict_trials(none.twin, "looking", window)
+    assert np.abs(averaged - wanted).mean() < 0.35 * np.abs(sharp - wanted).mean()

@@ -120,7 +120,7 @@ class AnimalResponder:
         told = behaviour.expand(len(clips), -1, -1)
         told = told.flatten(0, 1)[:, None] if alone else told
         mean, deviation = scales.video
-        numbers, left = twin(self.name, (shown - mean) / deviation, told, shown.new_zeros(*shown.shape[:2], 2), memory)
+        numbers, left = twin(self.name, (shown - mean) / deviation, told, shown.new_zeros(*shown.shape[:2], 2), memory, gaze_is_known=True)
         scale, origin = self._tensor(scales.responses), self._tensor(scales.origin)
         answers = torch.addcmul(origin, twin.mean(self.name, numbers), scale)
         return answers.reshape(*clips.shape[:2], answers.shape[-1]), left

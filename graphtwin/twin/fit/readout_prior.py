@@ -203,7 +203,7 @@ def _derivatives(
     held = None if window.held is None else torch.from_numpy(window.held).flatten(0, 1).to(twin.device)
     for rows in torch.from_numpy(frames).to(twin.device).split(max(1, NUMBERS_TOGETHER // (len(entries) * entries.shape[2]))):
         with torch.no_grad():
-            seen = animal.readout.seen(features[rows])
+            seen = animal.seen(features[rows])
             seen = torch.cat([seen, torch.ones_like(seen[..., :1])], dim=-1)
             drives = torch.einsum("fue,uoe->fuo", seen, entries)
         drives.requires_grad_(True)

@@ -27,6 +27,11 @@ from graphtwin.twin.model.response_families import FAMILIES, ResponseFamily
 from graphtwin.twin.settings import TwinConfig
 
 PICTURE_FRAMES = 12  # a single picture is held for so many frames and answered on the last: more than a core's kernels see
+NODES = (
+    (-(3**0.5), 1 / 6),
+    (0.0, 2 / 3),
+    (3**0.5, 1 / 6),
+)  # places, in SD, and weights that average over a normal error along an axis (Gauss-Hermite)
 MODULATORS = 8  # numbers a frame that say how the animal behaves
 COMPONENTS = 8  # components, at most, of the mixture that readouts are draws from
 
@@ -81,8 +86,10 @@ class AnimalHead(nn.Module):
         follows = config.perspective if start.eye else config.perspective.model_copy(update={"learn": False})
         self.gaze = start.gaze if start.eye else None
         self.perspective: Perspective | GazeView = Perspective(follows, start.monitor)
+        self.error_deg = 0.0
         if self.gaze is not None and follows.learn:
             self.perspective = GazeView(follows, start.monitor)
+            self.error_deg = self.gaze.error_deg if follows.error_deg is None else follows.error_deg
         self.frame_rate_hz = start.frame_rate_hz
         self.register_buffer("delay_s", torch.tensor(start.delay_s, dtype=torch.float64))
         self.register_buffer("reliability", torch.zeros(units))
@@ -142,6 +149,41 @@ class AnimalHead(nn.Module):
             video = self.perspective(video, held(eye_position, state, outgoing))
         return self.ridge(video, state, outgoing)
 
+    def answers(
+        self,
+        features: Float[torch.Tensor, "clips_frames features h w"],
+        modulation: Float[torch.Tensor, "clips frames modulators"],
+        of_ridge: Float[torch.Tensor, "clips frames units"] | None,
+        gaze_is_known: bool = False,
+    ) -> Float[torch.Tensor, "clips frames units outputs"]:
+        """Numbers of every unit's response distribution, averaged over where gaze that errs may have been.
+
+        An error of gaze moves the view, and with it where every unit looks on the map: the core sees the view once for all errors.
+        """
+        if self.error_deg == 0 or gaze_is_known:
+            return self.answer(self.readout(features).unflatten(0, modulation.shape[:2]), modulation, of_ridge)
+        positions, weights = self._where_gaze_may_be(self.readout.drawn_positions())
+        drives = self.readout.at(features, positions).unflatten(0, modulation.shape[:2])
+        mean = torch.einsum("cfnu,n->cfu", self._linked(drives[..., 0]), weights)
+        others = torch.einsum("cfnuo,n->cfuo", drives[..., 1:], weights)
+        return self._modulated(mean, others, modulation, of_ridge)
+
+    def seen(self, features: Float[torch.Tensor, "frames features h w"]) -> Float[torch.Tensor, "frames units features"]:
+        """Features that every unit sees at its mean position, averaged over where gaze that errs may have been."""
+        if self.error_deg == 0:
+            return self.readout.seen(features)
+        positions, weights = self._where_gaze_may_be(self.readout.mean_positions())
+        return torch.stack([weight * self.readout.seen(features, at) for at, weight in zip(positions, weights, strict=True)]).sum(0)
+
+    def _where_gaze_may_be(
+        self, positions: Float[torch.Tensor, "units 2"]
+    ) -> tuple[Float[torch.Tensor, "nodes units 2"], Float[torch.Tensor, " nodes"]]:
+        """Where units look on the map at each of some errors of gaze, and how likely each error is."""
+        assert isinstance(self.perspective, GazeView)  # no other gaze has an error
+        pairs = [(self.error_deg * x, self.error_deg * y, of_x * of_y) for x, of_x in NODES for y, of_y in NODES]
+        moved = self.perspective.degrees(positions) + positions.new_tensor([pair[:2] for pair in pairs])[:, None]
+        return self.perspective.positions(moved), positions.new_tensor([pair[2] for pair in pairs])
+
     def answer(
         self,
         drives: Float[torch.Tensor, "*frames units outputs"],
@@ -149,7 +191,20 @@ class AnimalHead(nn.Module):
         of_ridge: Float[torch.Tensor, "*frames units"] | None = None,
     ) -> Float[torch.Tensor, "*frames units outputs"]:
         """Numbers of every unit's response distribution, the first its mean, from what its readout gives and what its ridge expects."""
-        mean = functional.softplus(drives[..., 0]) if self.mean_response is None else drives[..., 0]
+        return self._modulated(self._linked(drives[..., 0]), drives[..., 1:], modulation, of_ridge)
+
+    def _linked(self, drives: Float[torch.Tensor, "*frames units"]) -> Float[torch.Tensor, "*frames units"]:
+        """Mean responses that drives stand for, before behaviour acts on them."""
+        return functional.softplus(drives) if self.mean_response is None else drives
+
+    def _modulated(
+        self,
+        mean: Float[torch.Tensor, "*frames units"],
+        others: Float[torch.Tensor, "*frames units more"],
+        modulation: Float[torch.Tensor, "*frames modulators"],
+        of_ridge: Float[torch.Tensor, "*frames units"] | None,
+    ) -> Float[torch.Tensor, "*frames units outputs"]:
+        """Numbers of the response distributions from means that stimuli have, behind the ridge and behaviour."""
         if of_ridge is not None:
             mean = torch.lerp(mean, of_ridge, self.ridge.share)
         gain = torch.exp(modulation @ self.gain.T)
@@ -157,7 +212,7 @@ class AnimalHead(nn.Module):
             mean = mean * gain
         else:
             mean = self.mean_response + (mean - self.mean_response) * gain + modulation @ self.shift.T
-        return torch.cat([mean[..., None], drives[..., 1:]], dim=-1)
+        return torch.cat([mean[..., None], others], dim=-1)
 
 
 class Twin(nn.Module):
@@ -229,6 +284,7 @@ class Twin(nn.Module):
         behaviour: Float[torch.Tensor, "clips frames channels"],
         eye_position: Float[torch.Tensor, "clips frames 2"],
         state: State | None = None,
+        gaze_is_known: bool = False,
     ) -> tuple[Float[torch.Tensor, "clips frames units outputs"], State]:
         """Numbers of the response distributions and the state after the last frame.
 
@@ -238,11 +294,12 @@ class Twin(nn.Module):
             behaviour: Channels of behaviour, standardised.
             eye_position: Horizontal and vertical position of the eye as `Window` has it: standardised, or degrees where gaze is declared.
             state: State that an earlier call returned for the frames before; None starts a clip.
+            gaze_is_known: Whether gaze is without the error that was declared of measured gaze, as in experiments in silico.
         """
         features, modulation, left = self.see(name, video, behaviour, eye_position, state)
         animal = self.animal(name)
         of_ridge = animal.of_ridge(video, eye_position, state or {}, left)
-        return animal.answer(animal.readout(features).unflatten(0, modulation.shape[:2]), modulation, of_ridge), left
+        return animal.answers(features, modulation, of_ridge, gaze_is_known), left
 
     def see(
         self,

@@ -169,12 +169,24 @@ class Readout(nn.Module):
 
     def forward(self, features: Float[torch.Tensor, "frames channels height width"]) -> Float[torch.Tensor, "frames units outputs"]:
         """Numbers of the response distributions; while training at one draw of every position for all frames."""
-        positions = self.mean_positions()
-        if self.training:
-            positions = positions + self.log_spread.exp() * torch.randn_like(positions)
-        return read_out(features, positions, self.weights) + self.bias
+        return read_out(features, self.drawn_positions(), self.weights) + self.bias
 
-    def seen(self, features: Float[torch.Tensor, "frames channels height width"]) -> Float[torch.Tensor, "frames units channels"]:
-        """Features at the mean position of every unit."""
-        grid = self.mean_positions()[None, None].expand(len(features), 1, -1, -1)
+    def drawn_positions(self) -> Float[torch.Tensor, "units 2"]:
+        """A draw of every position while training, and the mean positions at test."""
+        positions = self.mean_positions()
+        return positions + self.log_spread.exp() * torch.randn_like(positions) if self.training else positions
+
+    def at(
+        self, features: Float[torch.Tensor, "frames channels height width"], positions: Float[torch.Tensor, "nodes units 2"]
+    ) -> Float[torch.Tensor, "frames nodes units outputs"]:
+        """What units would be given that looked at other positions, several of each unit at once."""
+        nodes, units = positions.shape[:2]
+        read = read_out(features, positions.flatten(0, 1), self.weights.repeat(nodes, 1, 1))
+        return read.unflatten(1, (nodes, units)) + self.bias
+
+    def seen(
+        self, features: Float[torch.Tensor, "frames channels height width"], positions: Float[torch.Tensor, "units 2"] | None = None
+    ) -> Float[torch.Tensor, "frames units channels"]:
+        """Features at the mean position of every unit, or at others."""
+        grid = (self.mean_positions() if positions is None else positions)[None, None].expand(len(features), 1, -1, -1)
         return functional.grid_sample(features.float(), grid, padding_mode="border", align_corners=False)[:, :, 0].transpose(1, 2)
