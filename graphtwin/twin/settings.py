@@ -68,6 +68,10 @@ class PerspectiveConfig(BaseModel):
         ge=0,
         description="SD in degrees of the error of declared gaze, over which answers are averaged; if absent, as the recording declares.",
     )
+    saccades: bool = Field(
+        True,
+        description="Whether speed and direction of eye movements, and blinks, modulate answers as behaviour does, where gaze is declared.",
+    )
 
 
 class TwinConfig(BaseModel):

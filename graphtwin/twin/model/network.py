@@ -14,9 +14,10 @@ from torch.nn import functional
 
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor, frames_of
 from graphtwin.sources.formats import Gaze
-from graphtwin.twin.data import Window
+from graphtwin.twin.data import PICTURES_HZ, Window
 from graphtwin.twin.model.convolution import State, with_past
 from graphtwin.twin.model.core import build_core
+from graphtwin.twin.model.eye_movements import CHANNELS, eye_movements
 from graphtwin.twin.model.gaze_view import GazeView, held
 from graphtwin.twin.model.modulation import Modulation
 from graphtwin.twin.model.movie_drive import MovieDrive
@@ -91,9 +92,11 @@ class AnimalHead(nn.Module):
             self.perspective = GazeView(follows, start.monitor)
             self.error_deg = self.gaze.error_deg if follows.error_deg is None else follows.error_deg
         self.frame_rate_hz = start.frame_rate_hz
+        self.rate_hz = start.frame_rate_hz if isfinite(start.frame_rate_hz) else PICTURES_HZ
         self.register_buffer("delay_s", torch.tensor(start.delay_s, dtype=torch.float64))
         self.register_buffer("reliability", torch.zeros(units))
-        self.modulation = Modulation(start.behaviour, MODULATORS, start.frame_rate_hz)
+        self.feels_eyes = self.gaze is not None and config.perspective.saccades
+        self.modulation = Modulation(start.behaviour, MODULATORS, start.frame_rate_hz, eye=CHANNELS if self.feels_eyes else 0)
         positions = torch.as_tensor(start.positions, dtype=torch.float32)
         self.readout = Readout(positions, config.core.features, family.outputs, config.spread, cortical)
         still, signed = np.isnan(start.frame_rate_hz), family.signed
@@ -107,15 +110,33 @@ class AnimalHead(nn.Module):
         with torch.no_grad():  # the bias at which a unit answers at its mean
             self.readout.bias[:, 0] = mean if family.signed else rate + torch.log(-torch.expm1(-rate))
 
+    def looks(
+        self, eye_position: Float[torch.Tensor, "clips frames 2"], state: State, outgoing: State
+    ) -> Float[torch.Tensor, "clips frames 2"]:
+        """Where the eye looks in every frame: declared gaze without its gaps, all else as it is."""
+        return eye_position if self.gaze is None else held(eye_position, state, outgoing)
+
+    def modulators(
+        self,
+        behaviour: Float[torch.Tensor, "clips frames channels"],
+        eye_position: Float[torch.Tensor, "clips frames 2"],
+        looks: Float[torch.Tensor, "clips frames 2"],
+        state: State,
+        outgoing: State,
+    ) -> Float[torch.Tensor, "clips frames modulators"]:
+        """What behaviour, and where gaze is declared eye movements, do to the answers of every frame."""
+        if self.feels_eyes:
+            behaviour = torch.cat([behaviour, eye_movements(eye_position, looks, self.rate_hz, state)], dim=-1)
+        return self.modulation(behaviour, state, outgoing)
+
     def view(
         self,
         video: Float[torch.Tensor, "clips frames height width"],
-        eye_position: Float[torch.Tensor, "clips frames 2"],
+        looks: Float[torch.Tensor, "clips frames 2"],
         state: State,
         outgoing: State,
     ) -> Float[torch.Tensor, "clips frames rows columns"]:
         """What the eye saw `delay_s` before each frame; before a clip its first frame."""
-        looks = held(eye_position, state, outgoing) if isinstance(self.perspective, GazeView) else eye_position
         seen = self.perspective(video, looks)
         delay = frames_of(float(self.delay_s), self.frame_rate_hz)
         return with_past(seen, delay, state, "view", outgoing)[:, : seen.shape[1]] if delay else seen
@@ -146,7 +167,7 @@ class AnimalHead(nn.Module):
         if self.ridge.share == 0:
             return None
         if isinstance(self.perspective, GazeView):
-            video = self.perspective(video, held(eye_position, state, outgoing))
+            video = self.perspective(video, self.looks(eye_position, state, outgoing))
         return self.ridge(video, state, outgoing)
 
     def answers(
@@ -317,8 +338,9 @@ class Twin(nn.Module):
         animal = self.animal(name)
         picture = state is None and video.shape[1] == 1 and not isfinite(animal.frame_rate_hz)
         state = state or {}
-        modulation = animal.modulation(behaviour, state, outgoing)
-        view = animal.view(video, eye_position, state, outgoing)
+        looks = animal.looks(eye_position, state, outgoing)
+        modulation = animal.modulators(behaviour, eye_position, looks, state, outgoing)
+        view = animal.view(video, looks, state, outgoing)
         with torch.autocast(video.device.type, torch.bfloat16, enabled=self.config.bf16 and has_bf16(video.device)):
             features, left = self.core(view, modulation, state, PICTURE_FRAMES if picture else 1)
         return features, modulation, outgoing | left
