@@ -111,6 +111,8 @@ def test_parts_that_a_twin_lacks_are_refused_in_words_and_left_out_of_the_defaul
     assert parts_of(fitted, False, None, "run") == ["behaviour"]
     for part, why in {
         "gaze": "no eye position was recorded that ever changes",
+        "gaze_error": "no recording declares its gaze, and what is not declared has no error that is known",
+        "saccades": "no recording declares its gaze, so that nobody knows a saccade",
         "recurrence": "its core is feedforward",
         "normalisation": "its core divides no channel by what others do",
         "prior": r"its readouts were not settled \(settle\)",
@@ -118,7 +120,7 @@ def test_parts_that_a_twin_lacks_are_refused_in_words_and_left_out_of_the_defaul
     }.items():
         with pytest.raises(ValueError, match=rf"run: 1 of 1 parts cannot be left out: {part}: {why}"):
             parts_of(fitted, False, [part], "run")
-    with pytest.raises(ValueError, match=r"'core' is no part of a twin\. Leave out one of gaze, behaviour"):
+    with pytest.raises(ValueError, match=r"'core' is no part of a twin\. Leave out one of gaze, gaze_error, saccades, behaviour"):
         parts_of(fitted, False, ["core"], "run")
     lstm = DenseLstmConfig(hidden=4, features=4)
     with pytest.raises(ValueError, match="a dense_lstm core is nothing but its recurrence"):

@@ -12,10 +12,11 @@ from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 from graphtwin.sources.formats import Gaze
 from graphtwin.training import FitState
 from graphtwin.twin.data.clips import BLIND_S, clips_of
-from graphtwin.twin.fit import FittedTwin, embed_units, fitted_of, read_twin, seen_by, write_twin
+from graphtwin.twin.fit import PARTS, FittedTwin, embed_units, fitted_of, read_twin, seen_by, write_twin
 from graphtwin.twin.fit.foundation import FoundationConfig, Trained, fields_of
 from graphtwin.twin.model import AnimalStart, GazeView, Twin, held, tensors
 from graphtwin.twin.model.core import ConvolutionalConfig
+from graphtwin.twin.runs.ablated import parts_of
 from graphtwin.twin.scores.prediction import predict_trials
 from graphtwin.twin.settings import PerspectiveConfig, TwinConfig
 from tests.twin.planted_gaze import HEIGHT, HZ, SCREEN, WIDTH, Planted, pixels, plant_gaze
@@ -212,3 +213,21 @@ def test_answers_are_averaged_over_the_error_that_is_declared_or_set_and_not_whe
                 head.readout.residual.copy_(head.perspective.positions(head.perspective.degrees(places) + error))
             wanted += of_x * of_y * predict_trials(none.twin, "looking", window)
     assert np.abs(averaged - wanted).mean() < 0.35 * np.abs(sharp - wanted).mean()
+
+
+def test_parts_that_declared_gaze_gives_can_be_left_out_and_frames_that_count_stay_the_same(small: Planted):
+    erring = replace(small.recording, gaze=Gaze(error_deg=1.0))
+    fitted = untrained(replace(small, recording=erring), window_deg=(40.0, 26.0))
+    assert {"gaze", "gaze_error", "saccades"} <= set(parts_of(fitted, False, None, "run"))
+    perspective = {name: PARTS[name].config(fitted.config).twin.perspective for name in ("gaze", "gaze_error", "saccades")}
+    assert (perspective["gaze"].learn, perspective["gaze_error"].error_deg, perspective["saccades"].saccades) == (False, 0.0, False)
+    windows = [clips_of(PARTS[name].recording(erring))[0].read(0) for name in ("gaze", "recurrence")]
+    np.testing.assert_array_equal(*(window.counted for window in windows))
+    for gaze, settings, why in (
+        (Gaze(0.0), {}, "its gaze has no error, neither declared nor set"),
+        (Gaze(1.0), {"error_deg": 0.0}, "its gaze has no error, neither declared nor set"),
+        (Gaze(1.0), {"learn": False}, "its view does not follow the eye"),
+    ):
+        lacking = untrained(replace(small, recording=replace(small.recording, gaze=gaze)), **settings)
+        with pytest.raises(ValueError, match=f"gaze_error: {why}"):
+            parts_of(lacking, False, ["gaze_error"], "run")

@@ -25,7 +25,8 @@ class Part:
         lacking: Why a twin has no such part that could be left out, in words; empty where it has. The second argument is whether its core
             was trained on other animals and kept.
         settings: Value of each setting, by its path, under which a training makes no such part.
-        unrecorded: Field of `Trial` that counts as not recorded; empty where all are read.
+        unrecorded: Field of `Trial` that counts as not recorded; empty where all are read. Declared gaze is read all the same, because it
+            says which frames count: settings alone keep the view where it is.
         drops_core: Whether a core that was trained on other animals is not kept.
     """
 
@@ -47,7 +48,9 @@ class Part:
 
     def recording(self, recording: Recording) -> Recording:
         """The recording as a training reads it that makes no such part."""
-        return replace(recording, open_trial=partial(_open_without, recording, self.unrecorded)) if self.unrecorded else recording
+        if not self.unrecorded or (self.unrecorded == "eye_position" and recording.gaze is not None):
+            return recording
+        return replace(recording, open_trial=partial(_open_without, recording, self.unrecorded))
 
 
 def _open_without(recording: Recording, unrecorded: str, row: int) -> Trial:
@@ -60,6 +63,26 @@ def _lacks_gaze(fitted: FittedTwin, kept: bool) -> str:
     if not fitted.config.twin.perspective.learn:
         return "its view does not follow the eye (twin.perspective.learn)"
     return "" if _varies(fitted, "eye_position") else "no eye position was recorded that ever changes"
+
+
+def _lacks_gaze_error(fitted: FittedTwin, kept: bool) -> str:
+    if not fitted.config.twin.perspective.learn:
+        return "its view does not follow the eye (twin.perspective.learn)"
+    if not _declared(fitted):
+        return "no recording declares its gaze, and what is not declared has no error that is known"
+    erring = any(fitted.twin.animal(name).error_deg > 0 for name in fitted.animals)
+    return "" if erring else "its gaze has no error, neither declared nor set (twin.perspective.error_deg)"
+
+
+def _lacks_saccades(fitted: FittedTwin, kept: bool) -> str:
+    if not fitted.config.twin.perspective.saccades:
+        return "eye movements modulate nothing in it (twin.perspective.saccades)"
+    return "" if _declared(fitted) else "no recording declares its gaze, so that nobody knows a saccade"
+
+
+def _declared(fitted: FittedTwin) -> bool:
+    """Whether any animal's recording declares its gaze."""
+    return any(seen.gaze is not None for seen in fitted.animals.values())
 
 
 def _lacks_behaviour(fitted: FittedTwin, kept: bool) -> str:
@@ -93,6 +116,8 @@ def _varies(fitted: FittedTwin, measured: str) -> bool:
 
 PARTS = {
     "gaze": Part(_lacks_gaze, {"twin.perspective.learn": False}, unrecorded="eye_position"),
+    "gaze_error": Part(_lacks_gaze_error, {"twin.perspective.error_deg": 0.0}),
+    "saccades": Part(_lacks_saccades, {"twin.perspective.saccades": False}),
     "behaviour": Part(_lacks_behaviour, unrecorded="behaviour"),
     "recurrence": Part(_lacks_recurrence, {"twin.core.kind": "feedforward"}),
     "normalisation": Part(_lacks_normalisation, {"twin.core.normalised": False}),

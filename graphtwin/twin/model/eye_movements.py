@@ -1,6 +1,6 @@
 """Eye movements as the brain may feel them: how fast the eye turns, whither (a corollary discharge), and whether it is shut.
 
-Answers change about a saccade whatever falls on the retina, in each area in its way (Bremmer et al. 2009, doi:10.1523/JNEUROSCI.2908-09.2009).
+Answers change about a saccade, in each area in its own way (Bremmer et al. 2009, doi:10.1523/JNEUROSCI.2908-09.2009).
 """
 
 from __future__ import annotations
