@@ -9,6 +9,7 @@ from graphtwin.checks.digest import Digest
 from graphtwin.checks.encoding import Encoded, Encoder, encode
 from graphtwin.checks.fields import fields_at_an_edge, unseen_fields
 from graphtwin.checks.finding import Finding
+from graphtwin.checks.gaze import as_the_eye_saw
 from graphtwin.checks.odd_trials import odd_trials
 from graphtwin.checks.picture_blocks import picture_blocks
 from graphtwin.execute import rng_for
@@ -22,6 +23,7 @@ PERMUTATIONS = 999
 
 def misaligned(of: Digest) -> list[Finding]:
     """Everything that a comparison of responses with predictions shows."""
+    of = as_the_eye_saw(of)
     both = align(of)
     if both is None:
         return []

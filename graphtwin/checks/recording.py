@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphtwin.checks import alignment, behaviour, one_scene, repeats, responses, screen, shared_clips, units
+from graphtwin.checks import alignment, behaviour, gaze, one_scene, repeats, responses, screen, shared_clips, units
 from graphtwin.checks.digest import Digest, digest
 from graphtwin.checks.finding import Finding, some
 from graphtwin.sources.formats import Recording
@@ -29,11 +29,20 @@ QUICK: tuple[Check, ...] = (
     behaviour.still_channels,
     behaviour.units_of_behaviour,
     behaviour.eyes_elsewhere,
+    gaze.gaze_off_the_screen,
     shared_clips.shared_clips,
     one_scene.stretches_of_one_scene,
 )
 # Checks that permute or fit.
-SLOW: tuple[Check, ...] = (behaviour.traces_of_other_trials, repeats.unreliable_repeats, alignment.misaligned)
+OF_FILMS = (
+    "responses that no stimulus predicts",
+    "responses of another trial",
+    "trials that fit no stimulus",
+    "trials are shifted",
+    "shifted frames",
+    "fields beside the monitor",
+)
+SLOW: tuple[Check, ...] = (behaviour.traces_of_other_trials, repeats.unreliable_repeats, gaze.gaze_misread, alignment.misaligned)
 
 
 def check_recording(recording: Recording, quick: bool = False) -> list[Finding]:
@@ -86,4 +95,6 @@ def _without_echoes(found: list[Finding]) -> list[Finding]:
     causes = {"units in another order", "frames without responses", "grey levels in two units", "swapped axes"}
     if said & causes:
         found = [one for one in found if one.check not in ("trials that fit no stimulus",)]
+    if said & {"gaze read wrongly", "gaze at another clock"}:  # the film on the retina is another than every later check was shown
+        found = [one for one in found if one.check not in OF_FILMS]
     return found

@@ -15,7 +15,7 @@ HZ = 30.0
 LAG = 2  # frames from picture to answer
 SCREEN = Monitor(width_cm=50.8, height_cm=27.4, distance_cm=57.0)
 HEIGHT, WIDTH = 36, 64
-FIXATION, JUMP_DEG = 10, (7.0, 4.0)  # frames of a fixation; SD of gaze, horizontal and vertical
+FIXATION = 10  # frames
 PLACES_DEG = 0.75  # degrees from one place of the planted retina to the next
 
 
@@ -39,7 +39,15 @@ def pixels(right: np.ndarray, up: np.ndarray, gaze: np.ndarray) -> np.ndarray:
     return np.stack([(top / 27.4 + 0.5) * HEIGHT - 0.5, (left / 50.8 + 0.5) * WIDTH - 0.5])
 
 
-def plant_gaze(units: int = 12, train: int = 10, test: int = 2, frames: int = 240, seed: int = 0, error_deg: float = 0.0) -> Planted:
+def plant_gaze(
+    units: int = 12,
+    train: int = 10,
+    test: int = 2,
+    frames: int = 240,
+    seed: int = 0,
+    error_deg: float = 0.0,
+    jump_deg: tuple[float, float] = (7.0, 4.0),
+) -> Planted:
     """Poisson counts of complex cells on the retina; measured gaze errs by `error_deg` for a fixation, and is missing at times."""
     rng = np.random.default_rng(seed)
     middles = np.column_stack([rng.uniform(-8, 8, units), rng.uniform(-6, 6, units)])
@@ -53,7 +61,7 @@ def plant_gaze(units: int = 12, train: int = 10, test: int = 2, frames: int = 24
     for at, tier in enumerate(["train"] * train + ["test"] * test):
         noise = gaussian_filter(rng.standard_normal((frames, HEIGHT, WIDTH)), (4, 1.2, 1.2), mode="wrap")
         film = (128 + 40 * noise / noise.std()).astype(np.float32)
-        jumps = rng.standard_normal((frames // FIXATION + 1, 2)) * JUMP_DEG
+        jumps = rng.standard_normal((frames // FIXATION + 1, 2)) * jump_deg
         gaze = np.repeat(jumps, FIXATION, axis=0)[:frames]
         where = pixels(right, up, gaze)
         seen = np.stack([map_coordinates(film[t], where[:, t], order=1, cval=128.0) for t in range(frames)])
