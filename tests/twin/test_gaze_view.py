@@ -17,7 +17,7 @@ from graphtwin.twin.fit.foundation import FoundationConfig, Trained, fields_of
 from graphtwin.twin.model import AnimalStart, GazeView, Twin, held, tensors
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.runs.ablated import parts_of
-from graphtwin.twin.scores.prediction import predict_trials
+from graphtwin.twin.scores import predict_trials, tell_free_repeats
 from graphtwin.twin.settings import PerspectiveConfig, TwinConfig
 from tests.twin.planted_gaze import HEIGHT, HZ, SCREEN, WIDTH, Planted, pixels, plant_gaze
 
@@ -172,6 +172,21 @@ def test_an_eye_that_is_taken_to_rest_sees_the_whole_screen(small: Planted):
     moved = replace(window, eye_position=window.eye_position + np.float32(5))
     np.testing.assert_array_equal(*(predict_trials(fitted.twin, "looking", each) for each in (window, moved)))
     assert fitted.twin.animal("looking").retinal_degrees() is None
+
+
+def test_repeats_that_were_seen_with_other_eye_movements_are_told(small: Planted, caplog: pytest.LogCaptureFixture):
+    repeated = replace(small.recording, trials=small.recording.trials.assign(stimulus=["a", "b", "c", "d", "d"], tier="test"))
+    clips, _ = clips_of(replace(repeated, trials=repeated.trials.assign(tier="train")))
+    every = replace(clips, rows=np.arange(5))
+    found = tell_free_repeats(every)
+    assert found == pytest.approx(8.0, rel=0.4)  # of two draws, of SD 7 and 4
+    assert f"gaze differs by {found:.1f} degrees between repeats of 1 stimuli" in caplog.text
+    caplog.clear()
+    traces = {row: small.recording.open_trial(3).eye_position for row in (3, 4)}
+    fixed = replace(every.recording, open_trial=lambda row: replace(small.recording.open_trial(row), eye_position=traces[row]))
+    assert tell_free_repeats(replace(every, recording=fixed)) == 0
+    assert tell_free_repeats(replace(every, recording=replace(fixed, gaze=None))) is None
+    assert not caplog.text
 
 
 def test_a_view_takes_any_monitor():

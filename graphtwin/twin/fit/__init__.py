@@ -9,7 +9,7 @@ from graphtwin.twin.fit.gauge import reference_clip
 from graphtwin.twin.fit.readout_embeddings import embed_units
 from graphtwin.twin.fit.readout_information import expected_information, posterior_precision
 from graphtwin.twin.fit.readout_prior import ReadoutEvidence, ReadoutPrior, evidence, posterior_means
-from graphtwin.twin.fit.seen_clips import seen_by
+from graphtwin.twin.fit.seen_clips import seen_as_declared, seen_by
 from graphtwin.twin.settings import FoundationConfig
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "read_twin",
     "reference_clip",
     "responders",
+    "seen_as_declared",
     "seen_by",
     "stamps",
     "train_foundation",

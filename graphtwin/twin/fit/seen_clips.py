@@ -10,6 +10,7 @@ import torch
 
 from graphtwin.twin.data import Clips, Window
 from graphtwin.twin.model import AnimalHead, GazeView, held
+from graphtwin.twin.settings import PerspectiveConfig
 
 
 def seen_through(clips: Clips, view: GazeView) -> Clips:
@@ -30,6 +31,12 @@ def seen_by(clips: Clips, head: AnimalHead) -> Clips:
         head: The animal's part of the twin.
     """
     return seen_through(clips, head.perspective) if isinstance(head.perspective, GazeView) else clips
+
+
+def seen_as_declared(clips: Clips) -> Clips:
+    """The clips as an eye saw them that looked where its recording says, the whole screen wide; as they are where it declares no gaze."""
+    recording = clips.recording
+    return clips if recording.gaze is None else seen_through(clips, GazeView(PerspectiveConfig(), recording.monitor))
 
 
 @torch.no_grad()

@@ -67,13 +67,14 @@ def score_twin(
     recording, *_ = [open_animal(each, folder, tiers) for each in folders]
 
     from graphtwin.twin.fit import seen_by
-    from graphtwin.twin.scores import LEFT_OUT_S, fit_energy_ridge, held_in, long_enough, sums_of
+    from graphtwin.twin.scores import LEFT_OUT_S, fit_energy_ridge, held_in, long_enough, sums_of, tell_free_repeats
 
     fits = [load_twin(each) for each in folders]
     for each in fits:
         each.twin.to(device_of(device))
     left_out_s, fitted = LEFT_OUT_S if left_out_s is None else left_out_s, fits[0]
     test = long_enough(fitted.clips(recording, tiers or held_out_tiers(recording, fitted)), left_out_s)
+    tell_free_repeats(test)
     train = fitted.training(recording)
     _require_same_scales(fits, folders, recording.name)
     sums = sums_of(fitted.twin, test, left_out_s, train, progress, [each.twin for each in fits[1:]])
@@ -130,14 +131,17 @@ def score_predictions(
     recording = open_recording(folder)
     require_tiers(recording, *((tier,) for tier in tiers or ()), tiers or SCORED_TIERS)
 
-    from graphtwin.twin.scores import LEFT_OUT_S, answers_of, fit_energy_ridge, gather_sums, long_enough, showings
+    from graphtwin.twin.fit import seen_as_declared
+    from graphtwin.twin.scores import LEFT_OUT_S, answers_of, fit_energy_ridge, gather_sums, long_enough, showings, tell_free_repeats
 
     told = stamps_beside(Path(predictions), recording.name) if isinstance(predictions, (str, Path)) else {}
     train, validation = clips_of(recording, seed=seed)
     test = held_out_clips(train, tiers or SCORED_TIERS)
     left_out_s = LEFT_OUT_S if left_out_s is None else left_out_s
     answers, test = answers_of(array, test, origin), long_enough(test, left_out_s)
+    tell_free_repeats(test)
     sums = gather_sums(showings(test, answers, progress), frames_of(left_out_s, test.frame_rate_hz))
+    train, test = seen_as_declared(train), seen_as_declared(test)
     fields = locate_fields(train, progress=progress)
     learned = replace(train, rows=np.sort(np.concatenate([train.rows, validation.rows])))
     ridge = fit_energy_ridge(learned, fields.centres, fields.delay_s, seed, progress)

@@ -1,6 +1,7 @@
 """How well a twin predicts held-out responses, beside the simple models that it has to beat."""
 
 from graphtwin.twin.scores.energy_ridge import EnergyRidge, fit_energy_ridge, ridge_sums
+from graphtwin.twin.scores.free_repeats import tell_free_repeats
 from graphtwin.twin.scores.generalisation import draws, median_of, score_kinds, stimuli_of
 from graphtwin.twin.scores.holding import held_in
 from graphtwin.twin.scores.paired_differences import DECIDES, MEAN, RIDGE, compare, mean_response_sums
@@ -37,4 +38,5 @@ __all__ = [
     "stimuli_of",
     "stimuli_together",
     "sums_of",
+    "tell_free_repeats",
 ]
