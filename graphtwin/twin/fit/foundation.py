@@ -21,6 +21,7 @@ from graphtwin.sources.formats import Recording
 from graphtwin.training import FitState, fit
 from graphtwin.twin.data import PICTURES_HZ, Clips, Fields, Window, clips_of, locate_fields
 from graphtwin.twin.fit.energy_share import join_ridge
+from graphtwin.twin.fit.joint_error import joint_loss
 from graphtwin.twin.fit.noise_variance import set_noise_variance
 from graphtwin.twin.fit.readout_prior import ReadoutPrior, settle
 from graphtwin.twin.fit.seen_clips import seen_through
@@ -248,6 +249,8 @@ class Objective(nn.Module):
 
     def forward(self, name: str, window: Window) -> torch.Tensor:
         """Loss of one animal's window: every response that counts weighs the same; 0 where none does."""
+        if self.twin.training and self.twin.animal(name).error_deg > 0:
+            return joint_loss(self.twin, name, window)
         losses, counts = self._sums(name, window)
         return losses.mean() if counts is None else (losses * counts).sum() / counts.sum().clamp(min=1)
 

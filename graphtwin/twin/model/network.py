@@ -189,6 +189,14 @@ class AnimalHead(nn.Module):
         others = torch.einsum("cfnuo,n->cfuo", drives[..., 1:], weights)
         return self._modulated(mean, others, modulation, of_ridge)
 
+    def answers_at_errors(
+        self, features: Float[torch.Tensor, "clips_frames features h w"], modulation: Float[torch.Tensor, "clips frames modulators"]
+    ) -> tuple[Float[torch.Tensor, "clips frames errors units outputs"], Float[torch.Tensor, " errors"]]:
+        """Numbers of every unit's response distribution at each of some errors of gaze, and how likely each error is."""
+        positions, weights = self._where_gaze_may_be(self.readout.drawn_positions())
+        drives = self.readout.at(features, positions).unflatten(0, modulation.shape[:2])
+        return self.answer(drives, modulation[:, :, None]), weights
+
     def seen(self, features: Float[torch.Tensor, "frames features h w"]) -> Float[torch.Tensor, "frames units features"]:
         """Features that every unit sees at its mean position, averaged over where gaze that errs may have been."""
         if self.error_deg == 0:
@@ -208,7 +216,7 @@ class AnimalHead(nn.Module):
     def answer(
         self,
         drives: Float[torch.Tensor, "*frames units outputs"],
-        modulation: Float[torch.Tensor, "*frames modulators"],
+        modulation: Float[torch.Tensor, "*#frames modulators"],
         of_ridge: Float[torch.Tensor, "*frames units"] | None = None,
     ) -> Float[torch.Tensor, "*frames units outputs"]:
         """Numbers of every unit's response distribution, the first its mean, from what its readout gives and what its ridge expects."""
@@ -222,7 +230,7 @@ class AnimalHead(nn.Module):
         self,
         mean: Float[torch.Tensor, "*frames units"],
         others: Float[torch.Tensor, "*frames units more"],
-        modulation: Float[torch.Tensor, "*frames modulators"],
+        modulation: Float[torch.Tensor, "*#frames modulators"],
         of_ridge: Float[torch.Tensor, "*frames units"] | None,
     ) -> Float[torch.Tensor, "*frames units outputs"]:
         """Numbers of the response distributions from means that stimuli have, behind the ridge and behaviour."""
@@ -321,6 +329,17 @@ class Twin(nn.Module):
         animal = self.animal(name)
         of_ridge = animal.of_ridge(video, eye_position, state or {}, left)
         return animal.answers(features, modulation, of_ridge, gaze_is_known), left
+
+    def at_errors(
+        self,
+        name: str,
+        video: Float[torch.Tensor, "clips frames height width"],
+        behaviour: Float[torch.Tensor, "clips frames channels"],
+        eye_position: Float[torch.Tensor, "clips frames 2"],
+    ) -> tuple[Float[torch.Tensor, "clips frames errors units outputs"], Float[torch.Tensor, " errors"]]:
+        """Numbers of the response distributions, without a ridge, at each of some errors of gaze, and how likely each is."""
+        features, modulation, _ = self.see(name, video, behaviour, eye_position)
+        return self.animal(name).answers_at_errors(features, modulation)
 
     def see(
         self,
