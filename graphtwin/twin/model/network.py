@@ -125,9 +125,8 @@ class AnimalHead(nn.Module):
         outgoing: State,
     ) -> Float[torch.Tensor, "clips frames modulators"]:
         """What behaviour, and where gaze is declared eye movements, do to the answers of every frame."""
-        if self.feels_eyes:
-            behaviour = torch.cat([behaviour, eye_movements(eye_position, looks, self.rate_hz, state)], dim=-1)
-        return self.modulation(behaviour, state, outgoing)
+        eye = eye_movements(eye_position, looks, self.rate_hz, state) if self.feels_eyes else None
+        return self.modulation(behaviour, state, outgoing, eye)
 
     def view(
         self,
