@@ -94,6 +94,16 @@ def test_answers_count_neither_while_gaze_is_missing_nor_just_after(animal: Plan
     assert camera.read(int(camera.rows[0])).counted.all()
 
 
+def test_gaze_that_is_missing_throughout_is_none_and_all_answers_count(small: Planted):
+    lost = {row: replace(small.recording.open_trial(row), eye_position=np.full((120, 2), np.nan, np.float32)) for row in range(5)}
+    recording = replace(small.recording, open_trial=lambda row: lost[row])
+    fitted = untrained(replace(small, recording=recording))
+    window = fitted.clips(recording, ("test",)).read(4)
+    assert window.counted.all()
+    assert fitted.twin.animal("looking").gaze is None
+    assert np.isfinite(predict_trials(fitted.twin, "looking", window)).all()
+
+
 @pytest.mark.parametrize("settings", [{}, {"window_deg": (36.0, 26.0), "fovea_deg": 10.0}])
 def test_fields_are_found_on_the_retina_while_the_eye_jumps(animal: Planted, settings: dict):
     config = FoundationConfig(twin=TwinConfig(perspective=PerspectiveConfig(**settings)))
@@ -113,7 +123,8 @@ def untrained(planted: Planted, **perspective) -> FittedTwin:
     clips, rng = clips_of(planted.recording), np.random.default_rng(0)
     places = rng.uniform(-0.8, 0.8, planted.fields_deg.shape)
     mean = np.full(len(places), 0.5)
-    start = AnimalStart(places, mean, None, 0, frame_rate_hz=HZ, monitor=SCREEN, gaze=planted.recording.gaze)
+    eye = clips[0].scales.eye_recorded
+    start = AnimalStart(places, mean, None, 0, frame_rate_hz=HZ, monitor=SCREEN, eye=eye, gaze=planted.recording.gaze)
     torch.manual_seed(0)
     twin = Twin(config.twin, {"looking": start}).eval()
     return fitted_of(Trained(twin, config, {"looking": clips}, FitState(), {}, {}))

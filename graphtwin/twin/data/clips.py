@@ -224,7 +224,7 @@ class Clips:
         refuse_infinite(responses, origin)
         held = np.isfinite(responses)
         counted = np.asarray(held.any(1))
-        if self.recording.gaze is None:
+        if self.recording.gaze is None or not self.scales.eye_recorded:
             eye = scaled(trial.eye_position, self.scales.eye_position)
         else:
             eye = np.array(trial.eye_position, dtype=np.float32)
