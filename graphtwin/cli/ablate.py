@@ -17,7 +17,7 @@ from graphtwin.cli.twin_examples import examples_of
 app = typer.Typer(rich_markup_mode="rich")
 
 
-Part = StrEnum("Part", ["gaze", "behaviour", "recurrence", "normalisation", "prior", "pretraining"])
+Part = StrEnum("Part", ["gaze", "gaze_error", "saccades", "behaviour", "recurrence", "normalisation", "prior", "pretraining"])
 
 
 @app.command("ablate", epilog=examples_of("ablate"))
@@ -37,9 +37,11 @@ def _ablate(
 ) -> None:
     """Fit a twin again without some of its parts, each alone, and print what they are worth on held-out trials.
 
-    Without gaze the eye counts as not recorded, without behaviour so do its channels; without recurrence the core has no gated memory and
-    sees nine frames alone, without normalisation its channels are not divided by what all of them do nearby; without prior readouts stay as
-    gradients left them; without pretraining the core begins anew. Intervals hold for these two fits: another seed is in none of them.
+    Without gaze the eye counts as not recorded, or its view stays on the screen where gaze is declared; without gaze_error declared gaze is
+    taken to be exact, without saccades eye movements modulate nothing; without behaviour its channels count as not recorded; without
+    recurrence the core has no gated memory and sees nine frames alone, without normalisation its channels are not divided by what all of
+    them do nearby; without prior readouts stay as gradients left them; without pretraining the core begins anew. Intervals hold for these
+    two fits: another seed is in none of them.
     """
     with words():
         from graphtwin.kinds import ABLATION, TWIN, require_kind, require_place

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from graphtwin.cli.ablate import Part
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 from graphtwin.sources.formats import Gaze
 from graphtwin.training import FitState
@@ -244,6 +245,7 @@ def test_answers_are_averaged_over_the_error_that_is_declared_or_set_and_not_whe
 def test_parts_that_declared_gaze_gives_can_be_left_out_and_frames_that_count_stay_the_same(small: Planted):
     erring = replace(small.recording, gaze=Gaze(error_deg=1.0))
     fitted = untrained(replace(small, recording=erring), window_deg=(40.0, 26.0))
+    assert [str(part) for part in Part] == list(PARTS)  # what the command takes
     assert {"gaze", "gaze_error", "saccades"} <= set(parts_of(fitted, False, None, "run"))
     perspective = {name: PARTS[name].config(fitted.config).twin.perspective for name in ("gaze", "gaze_error", "saccades")}
     assert (perspective["gaze"].learn, perspective["gaze_error"].error_deg, perspective["saccades"].saccades) == (False, 0.0, False)
