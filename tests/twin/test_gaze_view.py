@@ -112,6 +112,10 @@ def test_fields_are_found_on_the_retina_while_the_eye_jumps(animal: Planted, set
     fields = fields_of(training, config, SCREEN)
     found = view_of(**settings).degrees(torch.tensor(fields.centres, dtype=torch.float32)).numpy()
     assert (np.hypot(*(found - animal.fields_deg).T) < 2).mean() >= 0.85
+
+
+def test_fields_of_an_eye_that_jumps_are_not_found_on_the_screen(animal: Planted):
+    training, _ = clips_of(animal.recording)
     ignored = fields_of(training, FoundationConfig(twin=TwinConfig(perspective=PerspectiveConfig(learn=False))), SCREEN)
     on_screen = view_of().degrees(torch.tensor(ignored.centres, dtype=torch.float32)).numpy()
     assert (np.hypot(*(on_screen - animal.fields_deg).T) < 2).mean() < 0.5
