@@ -1,8 +1,8 @@
 """Units of visual areas in retinal coordinates: where they look, and the parts that they are made of.
 
-V1: one part, simple to complex, of half a cycle about. LM: larger, complex, at five places; answers where two orientations meet, as in
-textures. V4: still larger; three parts along an arc, each with the orientation that the arc has there (curvature: Pasupathy & Connor 2001,
-doi:10.1152/jn.2001.86.5.2505; conjunctions of complex parts: Cadieu et al. 2007, doi:10.1152/jn.01265.2006), at five places.
+V1: one part, simple to complex, of half a cycle about. LM: larger, complex, at five places; answers where two orientations meet, 40 degrees
+apart, as in textures. V4: still larger; three parts along an arc, each with the orientation that the arc has there (curvature: Pasupathy &
+Connor 2001, doi:10.1152/jn.2001.86.5.2505; conjunctions of complex parts: Cadieu et al. 2007, doi:10.1152/jn.01265.2006), at five places.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from graphtwin.synthetic.viewing.settings import ViewingConfig
 WAVELENGTH_DEG = {"V1": (4.5, 0.2), "LM": (6.0, 0.2), "V4": (4.5, 0.15)}  # median, and SD of the log
 SHORTEST_DEG = 3.2  # wavelength that the film's pixels still carry, degrees
 FIELDS_DEG = {"V1": (8.0, 4.5), "LM": (7.0, 4.0), "V4": (6.0, 3.5)}  # about the gaze within which fields lie, either way, across and along
+MEETING_DEG = 40.0  # degrees between the two orientations of a unit of LM
 CYCLES = 0.4  # SD of a part's window over its wavelength
 POOLED = {"V1": 0.0, "LM": 0.4, "V4": 0.4}  # distance of the four places about the middle one, over the wavelength
-ARC_DEG = (2.5, 4.5)  # radius of the arc of a V4 unit, from and to
+ARC_DEG = (5.0, 12.0)  # radius of the arc of a V4 unit, from and to
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def _parts(
     if name == "V1":
         offsets, angles = np.zeros((n, 1, 2)), orientation[:, None]
     elif name == "LM":
-        offsets, angles = np.zeros((n, 2, 2)), np.stack([orientation, orientation + rng.choice([45.0, 90.0, 135.0], n)], axis=1)
+        offsets, angles = np.zeros((n, 2, 2)), np.stack([orientation - MEETING_DEG / 2, orientation + MEETING_DEG / 2], axis=1)
     else:
         radius, facing = rng.uniform(*ARC_DEG, n), rng.uniform(0, 2 * np.pi, n)
         on_arc = facing[:, None] + 1.1 * wavelength[:, None] / radius[:, None] * np.array([-1.0, 0.0, 1.0])

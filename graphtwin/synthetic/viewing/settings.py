@@ -67,7 +67,7 @@ class ViewingConfig(BaseModel):
         description="Log gain by saccades, running and pupil, as a share of what each unit may have: 0 leaves them out.",
     )
     attention: float = Field(
-        0.25, ge=0, le=2, description="Log gain of the orientation that is attended to, over no gain 45 degrees away, in a state of 1."
+        0.6, ge=0, le=2, description="Log gain of the orientation that is attended to, over no gain 45 degrees away, in a state of 1."
     )
     screen: ScreenConfig = Field(default_factory=ScreenConfig, description="The screen that the animals look around on.")
     gaze: GazeConfig = Field(default_factory=GazeConfig, description="How the eyes move, and how well that is measured.")
