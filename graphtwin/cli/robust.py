@@ -57,7 +57,7 @@ def _simulate(
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     seed: Annotated[int, typer.Option(min=0, help="The root of every random draw.")] = 0,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as fine=0.1 (`graphtwin settings shortcut`).")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as fine=0.05 (`graphtwin settings shortcut`).")
     ] = None,
     force: Force = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Pictures of four classes that no pixel tells: orientations of gratings of random phase, coarse and robust, fine and fragile."""
+"""Pictures of four classes that no pixel tells: by how a coarse grating is turned, which is robust, and by how strong a fine one is."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ def wave(size: int, orientation: float, cycles: float, phase: float) -> Float[np
 def draw_pictures(config: ShortcutConfig) -> tuple[Float[np.ndarray, "pictures height width"], Int[np.ndarray, " pictures"]]:
     """Grey levels, black 0 and white 1, and the class of each picture.
 
-    Both gratings of a picture have its class's orientation and random phases, so that no mean over pictures of a class differs from that of
-    another; changes of light, which are larger, say nothing.
+    The coarse grating of a picture is turned as its class says; the fine one, turned anyhow, is as strong as its class says: the shortcut,
+    which noise on pictures spares, and which what fades or smooths them turns into that of another class. Phases are random, so that no
+    mean over pictures of a class differs from that of another; changes of light say nothing.
 
     Args:
         config: Settings.
@@ -41,9 +42,10 @@ def draw_pictures(config: ShortcutConfig) -> tuple[Float[np.ndarray, "pictures h
     label = rng.permutation(np.resize(np.arange(len(CLASSES)), config.pictures))
     pictures = np.full((config.pictures, size, size), 0.5)
     for picture, at in zip(pictures, label, strict=True):
-        orientation = np.pi * at / len(CLASSES)
-        picture += config.coarse * rng.uniform(*STRENGTH) * wave(size, orientation, COARSE, rng.uniform(0, 2 * np.pi))
-        picture += config.fine * wave(size, orientation, FINE * size / 16, rng.uniform(0, 2 * np.pi))
+        strength = config.coarse * rng.uniform(*STRENGTH)
+        picture += strength * wave(size, np.pi * at / len(CLASSES), COARSE, rng.uniform(0, 2 * np.pi))
+        picture += config.fine * at * wave(size, rng.uniform(0, np.pi), FINE * size / 16, rng.uniform(0, 2 * np.pi))
+        picture += config.light * rng.standard_normal()
         for _ in range(LIGHTS):
             slow = wave(size, rng.uniform(0, np.pi), rng.uniform(*SLOW), rng.uniform(0, 2 * np.pi))
             picture += config.light / LIGHTS**0.5 * rng.standard_normal() * slow

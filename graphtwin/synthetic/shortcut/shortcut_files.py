@@ -17,9 +17,9 @@ from graphtwin.synthetic.shortcut.settings import ShortcutConfig
 PICTURES, RESPONSES = "pictures", "responses.parquet"
 README = """# Pictures with a shortcut
 
-`pictures/` has a folder of images for each of four classes: coarse and fine gratings of one orientation, of random phases, under changes of
-light and noise. `responses.parquet` are responses of {units} units to each (`picture` is its file): energies of coarse gratings, which fine
-ones, light and noise hardly change.{shuffled}
+`pictures/` has a folder of images for each of four classes. A class is told by how a coarse grating is turned, and by how strong a fine
+one is, which is turned anyhow: the shortcut. Phases are random, light changes, pixels have noise. `responses.parquet` are responses of
+{units} units to each (`picture` is its file): energies of coarse gratings, which fine ones, light and noise hardly change.{shuffled}
 
     graphtwin robust train {name}/pictures --responses {name}/responses.parquet --out runs/shortcut
 """
