@@ -12,6 +12,7 @@ import numpy as np
 
 from graphtwin.config import nearest_of
 from graphtwin.execute import rng_for
+from graphtwin.robustness.identical_pictures import first_alike, require_apart
 from graphtwin.robustness.settings import RobustConfig
 from graphtwin.shapes import Bool, Float, Int
 
@@ -88,7 +89,7 @@ def load_pictures(source: str | Path, config: RobustConfig) -> LabelledPictures:
 
     Raises:
         ValueError: Fewer than two classes, a class of fewer than ten pictures or of none to train on, a folder without images beside
-            others with, images that are no pictures or have different sizes.
+            others with, images that are no pictures or have different sizes, the same picture in `train` and in `test`.
         FileNotFoundError: No such name or folder, or a folder without images.
     """
     if str(source) == "digits":
@@ -172,14 +173,16 @@ def _folder(folder: Path, config: RobustConfig) -> LabelledPictures:
     every, kept = np.array([at for _, at, _ in files]), np.array([test for _, _, test in files])
     _require_classes(folder.resolve().name, every, tuple(classes))
     chosen = [files[row] for row in _rows_taken(every, config, kept)]
-    images = [_image(path) for path, _, _ in chosen]
+    images = [_image(path).astype(np.float32) for path, _, _ in chosen]
     sizes = {image.shape for image in images}
     if len(sizes) > 1:
         said = ", ".join(f"{height} x {width}" for height, width in sorted(sizes)[:4])
         raise ValueError(f"{folder}: images of {len(sizes)} sizes ({said}). Scale them to one size first.")
     label, is_test = np.array([at for _, at, _ in chosen]), np.array([test for _, _, test in chosen])
-    names = tuple(path.relative_to(folder).as_posix() for path, _, _ in chosen)
-    return _parted(folder.resolve().name, np.stack(images), label, tuple(classes), config, is_test if len(parts) > 1 else None, names)
+    names, pictures = tuple(path.relative_to(folder).as_posix() for path, _, _ in chosen), np.stack(images)
+    if len(parts) > 1:
+        require_apart(folder, pictures, is_test, names)
+    return _parted(folder.resolve().name, pictures, label, tuple(classes), config, is_test if len(parts) > 1 else None, names)
 
 
 def _is_hidden(path: Path) -> bool:
@@ -244,10 +247,19 @@ def _parted(
         rng = rng_for(config.seed, "test pictures")
         chosen = [_drawn(rng, np.flatnonzero(label == at), config.test * np.sum(label == at)) for at in range(len(classes))]
         is_test = np.isin(np.arange(len(label)), np.concatenate(chosen))
+    pictures = pictures.astype(np.float32)
+    first = first_alike(pictures)
+    if strays := int((is_test != is_test[first]).sum()):
+        is_test = is_test[first]
+        log.info(
+            "%s: %d of %d pictures are pixel for pixel the same as another; %d of them go where that one is, so that none is both trained "
+            "on and tested.",
+            *(name, int((first != np.arange(len(first))).sum()), len(first), strays),
+        )
     lacking = [part for part, rows in (("tests", is_test), ("training", ~is_test)) if len(np.unique(label[rows])) < len(classes)]
     if lacking:
         raise ValueError(f"{name}: not every class has pictures for {lacking[0]}. Give some of each class, in train and in test.")
-    found = LabelledPictures(name, pictures.astype(np.float32), label.astype(np.int64), classes, is_test, keys)
+    found = LabelledPictures(name, pictures, label.astype(np.int64), classes, is_test, keys)
     training, validation = found.training(config.validation, config.seed, 0)  # any number has as many of each class
     if untaught := sorted(set(range(len(classes))) - set(label[training])):
         n = int(np.sum(label[validation] == untaught[0]))

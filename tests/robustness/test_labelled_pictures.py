@@ -13,7 +13,7 @@ from graphtwin.robustness import RobustConfig, load_pictures
 
 def write(folder: Path, classes: dict[str, int], size: tuple[int, int] = (12, 10), deep: bool = False) -> Path:
     """A folder of images a class, each of a grey level of its own."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(list(folder.name.encode()))  # train and test share no picture
     for name, n in classes.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         for at in range(n):
@@ -177,3 +177,31 @@ def test_images_of_fractions_or_of_more_than_16_bits_are_refused(tmp_path):
                 Image.fromarray(picture).save(tmp_path / name / label / f"{at}.tif")
         with pytest.raises(ValueError, match=r"0\.tif: grey levels .* not of 8 or 16 bits"):
             load_pictures(tmp_path / name, RobustConfig())
+
+
+def again(folder: Path, copies: dict[str, str]) -> None:
+    """Save pictures once more, each under another name and in another file format, with the same pixels."""
+    for of, name in copies.items():
+        Image.open(folder / of).save(folder / name)
+
+
+def test_pictures_of_train_that_are_among_the_tests_are_refused_with_their_number_and_the_first_pair(tmp_path):
+    write(tmp_path / "train", {"a": 20, "b": 20})
+    write(tmp_path / "test", {"a": 5, "b": 6})
+    load_pictures(tmp_path, RobustConfig())
+    again(tmp_path, {"train/a/007.png": "test/a/seen.bmp", "train/b/003.png": "test/a/other.png", "train/a/001.png": "train/a/twice.png"})
+    with pytest.raises(ValueError, match=r"2 of 13 test pictures are pixel for pixel .* first test/a/other\.png and train/b/003\.png"):
+        load_pictures(tmp_path, RobustConfig())
+
+
+def test_of_pictures_with_the_same_pixels_all_or_none_are_for_tests_and_the_log_counts_them(tmp_path, caplog):
+    folder = write(tmp_path / "made", {"a": 30, "b": 30})
+    alone = load_pictures(folder, RobustConfig())
+    again(folder, {f"{label}/{at:03d}.png": f"{label}/{at:03d}_again.bmp" for label in "ab" for at in range(10)})
+    caplog.set_level("INFO", logger="graphtwin")
+    data = load_pictures(folder, RobustConfig())
+    test = {key.partition(".")[0].removesuffix("_again"): of for key, of in zip(data.keys, data.is_test, strict=True)}
+    assert all(test[key.partition(".")[0].removesuffix("_again")] == of for key, of in zip(data.keys, data.is_test, strict=True))
+    assert "20 of 80 pictures are pixel for pixel the same as another" in caplog.text
+    assert len(alone.test) == 18
+    assert 16 <= len(data.test) <= 32
