@@ -3,7 +3,7 @@
 from graphtwin.robustness.attacks import gradient_checks
 from graphtwin.robustness.classifier import Classifier
 from graphtwin.robustness.classifier_fit import FittedClassifier, fit_classifier
-from graphtwin.robustness.curves import CLEAN, attacked_rows, curves, distorted_tests
+from graphtwin.robustness.curves import CLEAN, attacked_rows, curves
 from graphtwin.robustness.distortions import DISTORTIONS, distorted
 from graphtwin.robustness.encoding import features_of, median_correlation, predicted_responses
 from graphtwin.robustness.pictures import BUNDLED, LabelledPictures, load_pictures
@@ -31,7 +31,6 @@ __all__ = [
     "curves",
     "differences",
     "distorted",
-    "distorted_tests",
     "features_of",
     "fit_classifier",
     "frequencies_used",

@@ -36,7 +36,7 @@ def fgsm(
         label: Class of each.
         strength: Largest change of a pixel.
     """
-    return (pictures + strength * _gradient(classifier, pictures, label).sign()).clamp(0, 1)
+    return (pictures + strength * classifier.gradient(pictures, label).sign()).clamp(0, 1)
 
 
 def pgd(
@@ -63,7 +63,7 @@ def pgd(
     low, high = (pictures - strength).clamp(0, 1), (pictures + strength).clamp(0, 1)
     found = torch.minimum(torch.maximum(pictures + start, low), high)
     for _ in range(steps):
-        moved = found + STEP * strength / steps * _gradient(classifier, found, label).sign()
+        moved = found + STEP * strength / steps * classifier.gradient(found, label).sign()
         found = torch.minimum(torch.maximum(moved, low), high)
     return found
 
@@ -139,22 +139,14 @@ def gradient_checks(
     return pd.concat([found, pd.DataFrame(compared, columns=CHECKS)], ignore_index=True)
 
 
-def _gradient(classifier: Classifier, pictures: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
-    """Gradient of the summed loss with respect to the pictures."""
-    asked = pictures.detach().requires_grad_(True)
-    loss = functional.cross_entropy(classifier(asked), label, reduction="sum")
-    return torch.autograd.grad(loss, asked)[0]
-
-
 def _right(classifier: Classifier, pictures: torch.Tensor, label: torch.Tensor) -> np.ndarray:
-    with torch.no_grad():
-        return np.asarray((classifier(pictures).argmax(1) == label).numpy())
+    return np.asarray((classifier.answers(pictures).argmax(1) == label).numpy())
 
 
 def _derivative_error(classifier: Classifier, pictures: torch.Tensor, label: torch.Tensor) -> float:
     """Relative error of the derivative of the loss along its gradient, beside central differences, in double precision."""
     exact, shown = copy.deepcopy(classifier).double(), pictures.double()
-    gradient = _gradient(exact, shown, label)
+    gradient = exact.gradient(shown, label)
     size = float(gradient.norm())
     if size == 0:
         return 1.0  # a loss without any slope tells an attack nothing

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from graphtwin.shapes import Float
+from graphtwin.shapes import Float, Int
 
 SMALLEST = 4  # pixels below which a picture is pooled no further
 BLOCKS = 3  # layers at least
+PIXELS_AT_ONCE = 2**22  # pixels that are answered together, so that what layers hold of large pictures stays small
 
 
 class Classifier(nn.Module):
@@ -58,6 +60,41 @@ class Classifier(nn.Module):
         """
         return torch.as_tensor(self.readout(self.layers(pictures)[-1]))
 
+    def answers(self, pictures: Float[torch.Tensor, "pictures height width"]) -> Float[torch.Tensor, "pictures classes"]:
+        """Log odds without gradients, of some pictures at a time.
+
+        Args:
+            pictures: Grey levels.
+        """
+        with torch.no_grad():
+            return torch.cat([self(pictures[rows]) for rows in _at_once(pictures)])
+
+    def last_block(self, pictures: Float[torch.Tensor, "pictures height width"]) -> Float[torch.Tensor, "pictures features"]:
+        """What the last block makes of pictures, place by place, without gradients.
+
+        Args:
+            pictures: Grey levels.
+        """
+        with torch.no_grad():
+            return torch.cat([self.layers(pictures[rows])[-2].flatten(1) for rows in _at_once(pictures)])
+
+    def gradient(
+        self, pictures: Float[torch.Tensor, "pictures height width"], label: Int[torch.Tensor, " pictures"]
+    ) -> Float[torch.Tensor, "pictures height width"]:
+        """Gradient of each picture's loss with respect to it.
+
+        Args:
+            pictures: Grey levels.
+            label: Class of each.
+        """
+
+        def of(rows: slice) -> torch.Tensor:
+            asked = pictures[rows].detach().requires_grad_(True)
+            loss = functional.cross_entropy(self(asked), label[rows], reduction="sum")
+            return torch.autograd.grad(loss, asked)[0]
+
+        return torch.cat([of(rows) for rows in _at_once(pictures)])
+
     def accuracy(self, pictures: torch.Tensor, label: torch.Tensor) -> float:
         """Share of pictures whose class is named.
 
@@ -65,5 +102,10 @@ class Classifier(nn.Module):
             pictures: Grey levels, pictures x height x width.
             label: Class of each.
         """
-        with torch.no_grad():
-            return float((self(pictures).argmax(1) == label).float().mean())
+        return float((self.answers(pictures).argmax(1) == label).float().mean())
+
+
+def _at_once(pictures: torch.Tensor) -> Iterator[slice]:
+    """Rows of pictures that are shown to a classifier together: all where they are small."""
+    n = max(1, PIXELS_AT_ONCE // (pictures.shape[1] * pictures.shape[2]))
+    return (slice(at, at + n) for at in range(0, max(len(pictures), 1), n))

@@ -125,8 +125,7 @@ def fit_classifier(
             yield partial(model.loss, pictures[part], label[part], None if taught is None else taught[part])
 
     def validation_loss() -> float:
-        with torch.no_grad():
-            return float(functional.cross_entropy(classifier(pictures[validation]), label[validation]))
+        return float(functional.cross_entropy(classifier.answers(pictures[validation]), label[validation]))
 
     fit(model, batches, n_batches, validation_loss, config.fit, config.seed, f"classifier {number}")
     return FittedClassifier(classifier.eval(), recipe, number, classifier.accuracy(pictures[validation], label[validation]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import pandas as pd
 import torch
@@ -18,16 +20,17 @@ CLEAN = "none"
 COLUMNS = ["distortion", "strength", "accuracy", "pictures"]
 
 
-def distorted_tests(data: LabelledPictures, seed: int) -> dict[tuple[str, float], np.ndarray]:
-    """Test pictures as they are and under every distortion at every strength.
+def distorted_tests(data: LabelledPictures, seed: int) -> Iterator[tuple[str, float, np.ndarray]]:
+    """Kind, strength and test pictures, as they are and under every distortion at every strength; one set at a time is held.
 
     Args:
         data: Pictures with labels.
         seed: Root of the random draws.
     """
     shown = data.pictures[data.test]
-    worse = {(kind, strength): distorted(shown, kind, strength, seed) for kind, (_, each) in DISTORTIONS.items() for strength in each}
-    return {(CLEAN, 0.0): shown, **worse}
+    yield CLEAN, 0.0, shown
+    for kind, (_, strengths) in DISTORTIONS.items():
+        yield from ((kind, strength, distorted(shown, kind, strength, seed)) for strength in strengths)
 
 
 def attacked_rows(data: LabelledPictures, config: RobustConfig) -> Int[np.ndarray, " attacked"]:
@@ -41,25 +44,26 @@ def attacked_rows(data: LabelledPictures, config: RobustConfig) -> Int[np.ndarra
     return np.sort(chosen)
 
 
-def curves(
-    classifier: Classifier, data: LabelledPictures, tests: dict[tuple[str, float], np.ndarray], config: RobustConfig
-) -> pd.DataFrame:
-    """Accuracy of one classifier under everything.
+def curves(classifiers: Sequence[Classifier], data: LabelledPictures, config: RobustConfig) -> list[pd.DataFrame]:
+    """Accuracy of each of some classifiers under everything.
 
     Args:
-        classifier: Classifier in eval mode.
+        classifiers: Classifiers in eval mode.
         data: Pictures with labels.
-        tests: Distorted test pictures (`distorted_tests`).
         config: Settings.
 
     Returns:
-        Columns distortion (none: as they are; FGSM, PGD: attacks), strength, accuracy, pictures.
+        Of each classifier columns distortion (none: as they are; FGSM, PGD: attacks), strength, accuracy, pictures.
     """
     label = torch.from_numpy(data.label[data.test])
-    found = [(kind, strength, classifier.accuracy(torch.from_numpy(shown), label), len(label)) for (kind, strength), shown in tests.items()]
-    rows = attacked_rows(data, config)
-    pictures, known = torch.from_numpy(data.pictures[rows]), torch.from_numpy(data.label[rows])
-    for strength in config.attack.strengths:
-        still = withstood(classifier, pictures, known, strength, config.attack, config.seed)
-        found += [(name, strength, float(still[name].all(0).mean()), len(rows)) for name in (FGSM, PGD)]
-    return pd.DataFrame(found, columns=COLUMNS)
+    found: list[list[tuple[str, float, float, int]]] = [[] for _ in classifiers]
+    for kind, strength, shown in distorted_tests(data, config.seed):
+        for rows, classifier in zip(found, classifiers, strict=True):
+            rows.append((kind, strength, classifier.accuracy(torch.from_numpy(shown), label), len(label)))
+    attacked = attacked_rows(data, config)
+    pictures, known = torch.from_numpy(data.pictures[attacked]), torch.from_numpy(data.label[attacked])
+    for rows, classifier in zip(found, classifiers, strict=True):
+        for strength in config.attack.strengths:
+            still = withstood(classifier, pictures, known, strength, config.attack, config.seed)
+            rows += [(name, strength, float(still[name].all(0).mean()), len(attacked)) for name in (FGSM, PGD)]
+    return [pd.DataFrame(rows, columns=COLUMNS) for rows in found]

@@ -51,12 +51,15 @@ def _jpeg(pictures: np.ndarray, strength: float, rng: np.random.Generator) -> np
 
 def _elastic(pictures: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Pixels moved by smooth random displacements of a root mean square, in sizes of a picture. Source: Simard et al. 2003."""
-    n, height, width = pictures.shape
-    moved = gaussian_filter(rng.standard_normal((n, 2, height, width)), (0, 0, SMOOTH * height, SMOOTH * width), mode="wrap")
-    size = strength * np.array([height, width])[:, None, None]
-    moved *= size / np.sqrt(np.square(moved).mean((2, 3), keepdims=True))
-    places = np.mgrid[:height, :width] + moved
-    return np.stack([map_coordinates(picture, at, order=1, mode="nearest") for picture, at in zip(pictures, places, strict=True)])
+    height, width = pictures.shape[1:]
+    size, places = strength * np.array([height, width])[:, None, None], np.mgrid[:height, :width]
+
+    def through(picture: np.ndarray) -> np.ndarray:
+        moved = gaussian_filter(rng.standard_normal((2, height, width)), (0, SMOOTH * height, SMOOTH * width), mode="wrap")
+        moved *= size / np.sqrt(np.square(moved).mean((1, 2), keepdims=True))
+        return np.asarray(map_coordinates(picture, places + moved, order=1, mode="nearest"))
+
+    return np.stack([through(picture) for picture in pictures])
 
 
 # Of each kind its function and the strengths at which it is tested.

@@ -23,8 +23,7 @@ def features_of(
     """
     if classifier is None:
         return pictures.reshape(len(pictures), -1)
-    with torch.no_grad():
-        return np.asarray(classifier.layers(torch.from_numpy(pictures))[-2].flatten(1).numpy())
+    return np.asarray(classifier.last_block(torch.from_numpy(pictures)).numpy())
 
 
 def predicted_responses(

@@ -23,7 +23,6 @@ from graphtwin.robustness import (
     curves,
     differences,
     distorted,
-    distorted_tests,
     features_of,
     frequencies_used,
     gradient_checks,
@@ -71,23 +70,22 @@ def _do(folder: Path, recipe: Recipe) -> dict[str, pd.DataFrame]:
     with threads(1):
         study = read_study(folder)
         data, config = study.data, study.config
-        tests, rows = distorted_tests(data, config.seed), attacked_rows(data, config)
+        rows = attacked_rows(data, config)
         pictures, label = torch.from_numpy(data.pictures[rows]), torch.from_numpy(data.label[rows])
-        parts: dict[str, list[pd.DataFrame]] = {name: [] for name in ("curves", "attack_checks", "frequencies", "neurons_predicted")}
-        for number in range(config.seeds):
-            classifier = read_classifier(recipe, number, study, folder / CLASSIFIERS).classifier
+        classifiers = [read_classifier(recipe, number, study, folder / CLASSIFIERS).classifier for number in range(config.seeds)]
+        parts: dict[str, list[pd.DataFrame]] = {"curves": curves(classifiers, data, config)}
+        parts |= {name: [] for name in ("attack_checks", "frequencies", "neurons_predicted")}
+        for number, classifier in enumerate(classifiers):
             other = _another(recipe, number, study, folder)
-            tables = {
-                "curves": curves(classifier, data, tests, config),
-                "attack_checks": gradient_checks(classifier, other, pictures, label, config.attack, config.seed),
-                "frequencies": frequencies_used(
-                    classifier, data.pictures[data.test], data.label[data.test], config.frequency_noise, config.seed
-                ),
-                "neurons_predicted": pd.DataFrame(_predicted(classifier, study), columns=["distortion", "strength", "r"]),
-            }
-            for name, table in tables.items():
-                parts[name].append(table.assign(model=recipe.model, seed=number))
-    return {name: pd.concat(each, ignore_index=True) for name, each in parts.items()}
+            parts["attack_checks"].append(gradient_checks(classifier, other, pictures, label, config.attack, config.seed))
+            used = frequencies_used(classifier, data.pictures[data.test], data.label[data.test], config.frequency_noise, config.seed)
+            parts["frequencies"].append(used)
+            predicted = pd.DataFrame(_predicted(classifier, study), columns=["distortion", "strength", "r"])
+            parts["neurons_predicted"].append(predicted)
+    return {
+        name: pd.concat([table.assign(model=recipe.model, seed=number) for number, table in enumerate(each)], ignore_index=True)
+        for name, each in parts.items()
+    }
 
 
 def _another(recipe: Recipe, number: int, study: RobustStudy, folder: Path) -> Classifier | None:
@@ -141,5 +139,8 @@ def _notes(study: RobustStudy, recipes: dict[str, Recipe], folder: Path) -> list
         ),
     ]
     if end:
-        notes.append(f"The largest strength that was tried was taken of {', '.join(map(str, end))}: a larger one may do more.")
+        notes.append(
+            f"Of {len(end)} kinds of classifiers the largest strength that was tried was taken ({'; '.join(map(str, end))}). Whether a "
+            "larger one would do as well in validation, and be more robust or less, was not asked."
+        )
     return notes
