@@ -15,8 +15,7 @@ from graphtwin.folders import changed_files
 from graphtwin.pipeline import simulate_shortcut
 from graphtwin.pipeline.robust import classifier_jobs, train_robust
 from graphtwin.pipeline.robust.classifier_jobs import chosen_strengths
-from graphtwin.robustness import Recipe, RobustConfig, fit_classifier, load_pictures, teachers, told_responses
-from graphtwin.robustness.curves import distorted_tests
+from graphtwin.robustness import Recipe, RobustConfig, distorted, fit_classifier, load_pictures, teachers, told_responses
 from tests.motor import command_line
 from tests.robustness.test_pictures_shown import watcher
 
@@ -28,6 +27,7 @@ SMALL = [
     "attack.restarts=1",
 ]  # fmt: skip
 SET = [part for setting in SMALL for part in ("--set", setting)]
+HARD = (("blur", 0.06), ("contrast", 0.2), ("contrast", 0.4), ("elastic", 0.04), ("elastic", 0.06))  # they fade the shortcut
 asked = partial(command_line.command, "robust")
 
 
@@ -88,8 +88,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_numbers_with_two_workers(run,
 
 def test_a_run_that_is_begun_anew_over_a_finished_one_ends_as_it(run, shortcut, tmp_path):
     shutil.copytree(run, tmp_path / "run")
-    code, said = asked("train", *of(shortcut), "--out", tmp_path / "run", "--seeds", 2, *SET, "--workers", 1, "--force")
-    assert code == 0, said
+    train_robust(shortcut / "pictures", tmp_path / "run", None, shortcut / "responses.parquet", SMALL, seeds=2, workers=1, force=True)
     assert contents(tmp_path / "run") == contents(run)
     assert not (tmp_path / "run/.replaced").exists()
 
@@ -103,6 +102,23 @@ def test_scores_made_again_are_the_same_and_the_page_too(run):
     assert code == 0, said
     assert (run / "report.html").read_text() == page
     assert not changed_files(run)
+
+
+def test_a_finished_run_in_which_classifiers_are_missing_or_damaged_has_them_fitted_again(run, shortcut, tmp_path, caplog):
+    shutil.copytree(run, tmp_path / "run")
+    files = sorted((tmp_path / "run/classifiers").iterdir())
+    files[0].unlink()
+    files[5].write_bytes(b"damaged")
+    again = partial(
+        train_robust, shortcut / "pictures", tmp_path / "run", None, shortcut / "responses.parquet", SMALL, True, seeds=2, workers=1
+    )
+    again()
+    assert "2 classifiers were missing or damaged, and were fitted again" in caplog.text
+    assert contents(tmp_path / "run") == contents(run)
+    assert not changed_files(tmp_path / "run")
+    assert not (tmp_path / "run/work").exists()
+    again()
+    assert "nothing was done" in caplog.text
 
 
 def test_no_page_is_written_of_tables_that_are_gone_or_changed(run, tmp_path):
@@ -149,16 +165,17 @@ def test_the_largest_strength_within_the_tolerance_of_the_best_is_taken():
 
 def test_a_code_that_is_robust_makes_classifiers_robust_and_that_of_other_pictures_does_not(tmp_path):
     folder = simulate_shortcut(tmp_path / "shortcut", ["pictures=600"], seed=11)
-    config = RobustConfig.model_validate({"width": 8, "fit": {"epochs": 12, "patience": 12, "learning_rate": 0.006, "weight_decay": 0.001}})
+    fit = {"epochs": 15, "patience": 15, "learning_rate": 0.012, "weight_decay": 0.001}
+    config = RobustConfig.model_validate({"width": 8, "batch": 32, "fit": fit})
     data = load_pictures(folder / "pictures", config)
     taught = teachers(told_responses(folder / "responses.parquet", data), None, data.pictures, config)
-    tests, label = distorted_tests(data, 0), torch.from_numpy(data.label[data.test])
-    hard = [torch.from_numpy(tests[key]) for key in (("noise", 0.1), ("noise", 0.2), ("blur", 0.06))]
+    tests, label = data.pictures[data.test], torch.from_numpy(data.label[data.test])
+    hard = [torch.from_numpy(distorted(tests, *key, 0)) for key in HARD]
     found = {}
     for name in ("", "twin", "shuffled"):
-        recipe = Recipe("co-training", name, 3.0) if name else Recipe("none")
-        fitted = [fit_classifier(data, recipe, taught.get(name), config, number).classifier for number in range(2)]
-        found[name] = np.mean([one.accuracy(shown, label) for one in fitted for shown in hard])
+        recipe = Recipe("co-training", name, 10.0) if name else Recipe("none")
+        fitted = fit_classifier(data, recipe, taught.get(name), config, 0).classifier
+        found[name] = np.mean([fitted.accuracy(shown, label) for shown in hard])
     assert found["twin"] > found[""] + 0.05
     assert found["twin"] > found["shuffled"] + 0.05
 
@@ -183,6 +200,14 @@ def test_bad_input_is_refused_before_a_folder_is_written(shortcut, tmp_path, wor
     assert code != 0
     assert said in told
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_not_written_among_the_pictures(shortcut):
+    place = shortcut / "pictures/000/run"
+    code, said = asked("train", *of(shortcut), "--out", place)
+    assert code != 0
+    assert "lies in the folder of pictures" in said
+    assert not place.exists()
 
 
 def test_what_does_not_learn_is_not_called_robust(shortcut, tmp_path):

@@ -35,12 +35,22 @@ def fit_all(config: RobustConfig, folder: Path) -> dict[str, Recipe]:
     table["chosen"] = [row.strength == chosen[row.model] for row in table.itertuples()]
     write_parquet(table, folder / f"{STRENGTHS}.parquet")
     write_table(table, folder / f"{STRENGTHS}.csv")
-    kept = [(recipe, number) for recipe in found.values() for number in range(config.seeds)]
-    _fit(kept, config, folder, "classifiers")
-    study = read_study(folder)
-    for job in kept:
-        write_classifier(read_classifier(*job, study, folder / WORK), folder / CLASSIFIERS)
+    fit_kept([(recipe, number) for recipe in found.values() for number in range(config.seeds)], config, folder)
     return found
+
+
+def fit_kept(jobs: list[tuple[Recipe, int]], config: RobustConfig, folder: Path) -> None:
+    """Fit classifiers of chosen strengths that are not among the pieces of work, and keep all of them.
+
+    Args:
+        jobs: Recipe and number of the seed of each.
+        config: Settings.
+        folder: Folder of the run, in which its study is.
+    """
+    _fit(jobs, config, folder, "classifiers")
+    study = read_study(folder)
+    for job in jobs:
+        write_classifier(read_classifier(*job, study, folder / WORK), folder / CLASSIFIERS)
 
 
 def chosen_strengths(table: pd.DataFrame, tolerance: float) -> dict[str, float]:

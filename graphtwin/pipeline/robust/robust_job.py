@@ -13,11 +13,11 @@ from graphtwin.artifacts import sha256
 from graphtwin.begun import require_same_inputs, require_same_settings
 from graphtwin.config import overridden
 from graphtwin.execute import rng_for
-from graphtwin.folders import amended, clear_finished, require_as_written, written
+from graphtwin.folders import amended, as_written, clear_finished, require_as_written, written
 from graphtwin.insilico import Responder
 from graphtwin.kinds import MOTOR, ROBUST, TWIN, folders_of, is_finished, kind_of, require_kind, require_place
 from graphtwin.parallel import Device, device_of
-from graphtwin.pipeline.robust.classifier_jobs import STRENGTHS, chosen_recipes, fit_all
+from graphtwin.pipeline.robust.classifier_jobs import STRENGTHS, chosen_recipes, fit_all, fit_kept
 from graphtwin.pipeline.robust.robust_scores import FILES, middle, write_scores
 from graphtwin.pipeline.robust.run_folder import (
     CLASSIFIERS,
@@ -30,6 +30,7 @@ from graphtwin.pipeline.robust.run_folder import (
     write_study,
 )
 from graphtwin.robustness import (
+    BUNDLED,
     CLEAN,
     DISTORTIONS,
     LabelledPictures,
@@ -41,7 +42,6 @@ from graphtwin.robustness import (
 )
 
 ENCODED = 150  # test pictures, at most, that a twin is shown distorted
-TWIN_FILE = "twin.pt"
 log = logging.getLogger("graphtwin")
 
 
@@ -64,7 +64,7 @@ def train_robust(
         twin: Folder of a twin, or any responder that sees pictures; its units answer.
         responses: Table of responses to the pictures, in the place of a twin.
         overrides: Settings of `RobustConfig` as `key=value`.
-        resume: Go on with what is missing; a finished folder is left as it is.
+        resume: Go on with what is missing; in a finished folder classifiers whose files are missing or damaged are fitted again.
         force: Take away a run that is in the folder, once inputs and settings are known to be good, and begin anew.
         device: Device on which torch computes a twin; classifiers are trained on the processor.
         asked: Settings of `RobustConfig` by name: seed, seeds, workers.
@@ -75,6 +75,8 @@ def train_robust(
     if (twin is None) == (responses is None):
         raise ValueError("Give a twin or a table of responses: one of them is what classifiers are drawn to.")
     config, folder = overridden(RobustConfig, asked, overrides, "robust"), Path(out)
+    if str(source) not in BUNDLED and folder.resolve().is_relative_to(Path(source).resolve()):
+        raise ValueError(f"{folder}: lies in the folder of pictures {source}, in which every folder is a class. Name another --out.")
     files = tuple(Path(one) for one in (source, twin, responses) if isinstance(one, (str, Path)) and Path(one).exists())
     if require_place(folder, ROBUST, resume, force, files):
         require_same_settings(folder, config, WITHOUT_EFFECT)
@@ -83,8 +85,11 @@ def train_robust(
     told = None if responses is None else told_responses(Path(responses), data)
     if is_finished(folder) and resume:
         require_same_inputs(folder, inputs)
+        if again := _fitted_again(folder):
+            log.warning("%s: %d classifiers were missing or damaged, and were fitted again; all were tested anew.", folder, again)
+        else:
+            log.warning("%s: finished already, with these settings and inputs; nothing was done.", folder)
         clear_finished(folder)
-        log.warning("%s: finished already, with these settings and inputs; nothing was done.", folder)
         return folder
     with written(folder, ROBUST, resume, force, inputs=files) as begin:
         if not force:
@@ -123,6 +128,20 @@ def score_robust(run: str | Path) -> Path:
     return run
 
 
+def _fitted_again(folder: Path) -> int:
+    """Fit classifiers of a finished run that are not as they were written, and write tables and verdicts; returns how many there were."""
+    study = read_study(folder)
+    recipes = chosen_recipes(study.config, folder)
+    jobs = [(recipe, number) for recipe in recipes.values() for number in range(study.config.seeds)]
+    missing = [job for job in jobs if not as_written(folder, f"{CLASSIFIERS}/{stem_of(*job)}.pt")]
+    if missing:
+        require_as_written(folder, "config.toml", PICTURES, RESPONSES, f"{STRENGTHS}.parquet")
+        with amended(folder, *(f"{CLASSIFIERS}/{stem_of(*job)}.pt" for job in missing), *FILES):
+            fit_kept(missing, study.config, folder)
+            write_scores(study, recipes, folder)
+    return len(missing)
+
+
 def _seen(data: LabelledPictures, twin: str | Path | Responder | None, config: RobustConfig, device: Device) -> RobustStudy:
     """Responses of a twin, trained and not, to all pictures, and of the trained one to some that are distorted."""
     asked, first = ([twin], None) if isinstance(twin, Responder) else _responders(Path(str(twin)), config.seed, device)
@@ -159,4 +178,6 @@ def _inputs(data: LabelledPictures, twin: str | Path | Responder | None, respons
         return found | {Path(responses).name: sha256(responses)}
     if isinstance(twin, Responder):
         return found | {twin.name: "a responder"}
-    return found | {folder.name: sha256(folder / TWIN_FILE) for folder in folders_of(str(twin), TWIN)}
+    from graphtwin.twin.runs import FILE_NAME
+
+    return found | {folder.name: sha256(folder / FILE_NAME) for folder in folders_of(str(twin), TWIN)}

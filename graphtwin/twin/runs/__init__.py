@@ -13,7 +13,7 @@ from graphtwin.twin.runs.next_stimuli import NextStimuli, next_stimuli
 from graphtwin.twin.runs.optimisations import SetMade, optimise_twin
 from graphtwin.twin.runs.shared import score_population
 from graphtwin.twin.runs.trainings import places_of_seeds, train_twin, train_twins, transfer_twin
-from graphtwin.twin.runs.twin_folder import load_twin
+from graphtwin.twin.runs.twin_folder import FILE_NAME, load_twin
 from graphtwin.twin.runs.video import predict_video, read_video, write_prediction
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Certificate",
     "ControlMade",
     "CorrelateConfig",
+    "FILE_NAME",
     "NextStimuli",
     "Scored",
     "SetMade",
