@@ -67,6 +67,12 @@ def answers(kind: str, seed: int, out: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def accuracies(kind: str, seed: int, out: Path) -> pd.DataFrame:
+    """Mean accuracy over the ten seeds of every kind of classifiers of a repeat."""
+    table = pd.read_parquet(out / f"{kind}_{seed}" / "run" / "scores.parquet")
+    return table.loc[table["metric"].isin(("clean", *METRICS)), ["model", "metric", "estimate"]].assign(kind=kind)
+
+
 def counts(rows: pd.DataFrame) -> pd.DataFrame:
     """Of each kind and question: repeats, in how many the answer is yes, with its exact binomial 95 % interval; either way, and each."""
     found = []
@@ -96,16 +102,21 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=10, help="of each kind; expected.json is of ten")
     asked = parser.parse_args()
     rows: list[dict[str, Any]] = []
+    scored = []
     for seed in range(FIRST, FIRST + asked.repeats):
         for kind in KINDS:
             repeat(kind, seed, asked.out)
             rows += answers(kind, seed, asked.out)
+            scored.append(accuracies(kind, seed, asked.out))
             said = "; ".join(f"{row['way']} {row['metric']} {row['answer']} {row['difference']:+.3f}" for row in rows[-4:])
             print(f"{kind}, seed {seed}: {said}", flush=True)
     table = pd.DataFrame(rows)
     found = counts(table)
-    for name, each in {"answers": table, "counts": found}.items():
-        write_table(each, asked.out / f"{name}.csv")
+    each = pd.concat(scored, ignore_index=True).groupby(["kind", "metric", "model"], sort=False)["estimate"]
+    mean = each.agg(["mean", "min", "max"]).reset_index()
+    for name, written in {"answers": table, "counts": found, "accuracies": mean}.items():
+        write_table(written, asked.out / f"{name}.csv")
+    print(mean.pivot(index="model", columns=["kind", "metric"], values="mean").round(3).to_string())
     print(found.to_string(index=False))
     spent = [json.loads((asked.out / f"{row.kind}_{row.seed}.json").read_text())["cpu_s"] for row in table.itertuples()]
     print(f"processor seconds a repeat, median: {np.median(spent):.0f}")
