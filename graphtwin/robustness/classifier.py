@@ -13,7 +13,7 @@ from graphtwin.shapes import Float, Int
 
 SMALLEST = 4  # pixels below which a picture is pooled no further
 BLOCKS = 3  # layers at least
-PIXELS_AT_ONCE = 2**22  # pixels that are answered together, so that what layers hold of large pictures stays small
+PIXELS_AT_ONCE = 2**20  # pixels that are answered together, so that what layers hold of large pictures stays small
 
 
 class Classifier(nn.Module):
