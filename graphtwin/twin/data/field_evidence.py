@@ -116,13 +116,17 @@ class FieldEvidence:
         odds = ((told * weights).sum(1) - np.linalg.slogdet(information)[1][:, None]) / 2
         return odds, weights, covariance
 
+    def independent_samples(self) -> float:
+        """How many independent samples correlations come from that are those of chance, as nearly all are."""
+        varies = np.einsum("pkk->pk", self.among) > 0.5  # 1, or 0 where the stimulus was masked and no correlation scatters
+        return MEDIAN_SQUARE / max(float(np.median(self.with_units[varies] ** 2)), 1e-6)
+
     def learn(self, iterations: int) -> Prior:
         """The prior, from all units that respond."""
         active = np.flatnonzero(self.with_units.any((0, 1)))
         seen = self.of(active)
         channels = self.among.shape[1]
-        varies = np.einsum("pkk->pk", self.among) > 0.5  # 1, or 0 where the stimulus was masked and no correlation scatters
-        samples = MEDIAN_SQUARE / max(float(np.median(seen.with_units[varies] ** 2)), 1e-6) if len(active) else 1.0
+        samples = seen.independent_samples() if len(active) else 1.0
         first = np.eye(channels) * FIRST_SD**2 / samples
         prior = Prior(np.zeros(channels, dtype=np.float32), np.linalg.inv(first).astype(np.float32), samples)
         for _ in range(iterations if len(active) else 0):
@@ -156,15 +160,17 @@ class FieldEvidence:
             found[block] = weights[places[block], :, np.arange(odds.shape[1])]
         return places, found
 
+    def finer_odds(self, prior: Prior) -> Float[np.ndarray, "units rows columns"]:
+        """Log odds of the places of the finer grid."""
+        n_units = self.with_units.shape[2]
+        blocks = (self.of(slice(start, start + UNITS_TOGETHER)).finer() for start in range(0, n_units, UNITS_TOGETHER))
+        return np.concatenate([block.log_odds(prior)[0].T.reshape(-1, block.rows, block.columns) for block in blocks])
+
     def centres(self, prior: Prior) -> Float[np.ndarray, "units 2"]:
         """The likeliest places, between places of the grid at the peak of a paraboloid; edges of the grid at -1 and 1."""
         n_units = self.with_units.shape[2]
-        found = np.zeros((n_units, 2))
-        for start in range(0, n_units, UNITS_TOGETHER):
-            block = self.of(slice(start, start + UNITS_TOGETHER)).finer()
-            odds = block.log_odds(prior)[0].T.reshape(-1, block.rows, block.columns)
-            found[start : start + UNITS_TOGETHER] = _peaks(odds)
-        return found
+        blocks = (self.of(slice(start, start + UNITS_TOGETHER)) for start in range(0, n_units, UNITS_TOGETHER))
+        return np.concatenate([peaks(block.finer_odds(prior)) for block in blocks])
 
 
 def _splines(points: int) -> np.ndarray:
@@ -175,7 +181,7 @@ def _splines(points: int) -> np.ndarray:
     return np.stack([map_coordinates(one, [at], order=3, mode="nearest") for one in np.eye(points)], axis=1).astype(np.float32)
 
 
-def _peaks(odds: Float[np.ndarray, "units rows columns"]) -> Float[np.ndarray, "units 2"]:
+def peaks(odds: Float[np.ndarray, "units rows columns"]) -> Float[np.ndarray, "units 2"]:
     """Peaks of paraboloids through each highest value and its eight neighbours; x, y with edges at -1 and 1."""
     n_units, rows, columns = odds.shape
     row, column = np.divmod(odds.reshape(n_units, -1).argmax(1), columns)

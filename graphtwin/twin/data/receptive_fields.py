@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -12,8 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphtwin.coordinates import frames_of
 from graphtwin.twin.data.clips import Clips, Window
 from graphtwin.twin.data.field_choice import FieldChoice, FieldGuess, choose
-from graphtwin.twin.data.field_evidence import FieldEvidence, Prior, Tally
+from graphtwin.twin.data.field_evidence import FieldEvidence, Prior, Tally, peaks
+from graphtwin.twin.data.field_map import fit_map
 from graphtwin.twin.data.motion_energy import EnergyBank, energy_bank
+
+log = logging.getLogger("graphtwin")
 
 # Exponent of responses: deconvolved activity is sparse and heavy-tailed; its root is told from noise with fewer samples.
 RESPONSE_POWER = 0.35
@@ -24,6 +29,7 @@ ROWS, COLUMNS = 18, 32  # size of the grid of places at which fields are looked 
 EVERY_S = 4 / 30  # seconds between the frames of a movie at which energies are taken: neighbouring frames are alike
 HELD_BACK = 4  # one trial in so many says which channels tell a unit's field; it then helps to place the field
 ITERATIONS = 3  # steps of learning how units weigh energies; a choice
+UNITS_OF_CHANCE = 100  # units that say how far correlations scatter by chance
 UNITS_OF_LAG, UNITS_OF_GAZE = 200, 1000  # units, at most, from which lag and gaze are found; spread over the recording
 
 
@@ -72,7 +78,12 @@ class Seen:
     eye: Float[np.ndarray, "samples 2"]
 
 
-def locate_fields(clips: Clips, config: ReverseCorrelationConfig | None = None, progress: bool = False) -> Fields:
+def locate_fields(
+    clips: Clips,
+    config: ReverseCorrelationConfig | None = None,
+    progress: bool = False,
+    places: Float[np.ndarray, "units xy"] | None = None,
+) -> Fields:
     """Centres of the units' fields, the delay of their answers, and how the eye moves what they see.
 
     How late answers come is found from the data, because indicator and microscope delay them by what no release tells. So is the
@@ -82,6 +93,8 @@ def locate_fields(clips: Clips, config: ReverseCorrelationConfig | None = None, 
         clips: Clips of the training tiers, read once; a share of the trials is read again for lag and gaze.
         config: Settings of the reverse correlation; None takes the defaults.
         progress: Show a progress bar.
+        places: Where units lie in cortex, in the plane of its surface: a map of fields then tells what a unit's responses leave open; None
+            leaves every unit to itself.
     """
     config = config or ReverseCorrelationConfig()
     samples = clips.n_frames().sum() / (1 if clips.pictures else _every(clips))
@@ -91,16 +104,18 @@ def locate_fields(clips: Clips, config: ReverseCorrelationConfig | None = None, 
     gaze = np.zeros((2, 2))
     for _ in range(GAZE_PASSES if clips.recording.gaze is None else 0):  # declared gaze is known, or not asked for
         gaze = gaze + _gaze_step(few, whole, gaze, config)
-    centres, choice = _located(clips, config, whole, gaze, "receptive fields" if progress else None)
+    centres, choice = _located(clips, config, whole, gaze, "receptive fields" if progress else None, places)
     return Fields(centres, delay_s, gaze, choice)
 
 
 def _located(
-    clips: Clips, config: ReverseCorrelationConfig, lag: int, gaze: np.ndarray, said: str | None
+    clips: Clips, config: ReverseCorrelationConfig, lag: int, gaze: np.ndarray, said: str | None, at: np.ndarray | None
 ) -> tuple[Float[np.ndarray, "units 2"], FieldChoice | None]:
     """Centres of fields, and what told them: trials kept back say it, and are then among those that place the fields."""
     tally: Tally | None = None
+    chance: Tally | None = None
     n_energies, guesses = 0, list[FieldGuess]()
+    few = _spread(clips.n_units, UNITS_OF_CHANCE)
     held_back = np.arange(len(clips.rows)) % HELD_BACK == HELD_BACK - 1
     for rows in (clips.rows[~held_back], clips.rows[held_back]):
         if tally is not None and len(rows):
@@ -111,20 +126,59 @@ def _located(
             channels, n_energies = np.concatenate([seen.energies, seen.light], axis=1), seen.energies.shape[1]
             tally = tally or Tally(clips.n_units, *channels.shape[1:])
             tally.add(channels, seen.responses[0])
+            if at is not None:
+                apart = np.roll(seen.responses[0][:, few], len(channels) // 2, axis=0)  # of other moments of the same trial
+                sparse = channels[:, :, ::3, ::4]
+                chance = chance or Tally(len(few), *sparse.shape[1:])
+                chance.add(sparse, apart)
             for guess in guesses:
                 guess.add(channels, seen.responses[0])
     if tally is None:
         return np.zeros((clips.n_units, 2)), None
-    evidence, prior = _known(tally.evidence().of_channels(n_energies))
-    centres = evidence.centres(prior)
-    if not guesses:
-        return centres, None
-    choice = choose(*guesses)
-    by_both = np.flatnonzero(choice.with_light)
-    if len(by_both):
-        evidence, prior = _known(tally.evidence())
-        centres[by_both] = evidence.of(by_both).centres(prior)
+    choice = choose(*guesses) if guesses else None
+    told = [_Told(slice(None), *_known(tally.evidence().of_channels(n_energies)))]
+    if choice is not None and choice.with_light.any():
+        told.append(_Told(np.flatnonzero(choice.with_light), *_known(tally.evidence())))
+    if at is not None and chance is not None:
+        on_map = _on_map(told, chance.evidence().independent_samples(), at, clips.name)
+        if on_map is not None:
+            return on_map, choice
+    centres = np.zeros((clips.n_units, 2))
+    for units, evidence, prior in told:
+        centres[units] = evidence.of(units).centres(prior)
     return centres, choice
+
+
+class _Told(NamedTuple):
+    """What tells the fields of some units, and the weights that they are expected to have."""
+
+    units: np.ndarray | slice
+    evidence: FieldEvidence
+    prior: Prior
+
+
+def _on_map(told: list[_Told], samples: float, at: Float[np.ndarray, "units xy"], name: str) -> Float[np.ndarray, "units 2"] | None:
+    """Centres of fields by the evidence of each unit and the map that all others make; None where there is no map.
+
+    Args:
+        told: What tells the fields of all units, and of some of them more.
+        samples: Independent samples by the scatter of correlations with other moments: where many units see much of the screen, the
+            correlations themselves tell of too few.
+        at: Where units lie in cortex.
+        name: Name of the recording.
+    """
+    odds = np.zeros((0, 0, 0), dtype=np.float32)
+    for units, evidence, prior in told:
+        found = evidence.of(units).finer_odds(replace(prior, samples=max(samples, prior.samples)))
+        if isinstance(units, slice):
+            odds = found
+        else:
+            odds[units] = found
+    of_map = fit_map(odds, at)
+    if of_map is None:
+        return None
+    log.info("%s: %s.", name, of_map.said())
+    return peaks(odds + of_map.log_odds(*odds.shape[1:]))
 
 
 def _known(evidence: FieldEvidence) -> tuple[FieldEvidence, Prior]:
