@@ -17,7 +17,7 @@ from graphtwin.cli.twin_examples import examples_of
 app = typer.Typer(rich_markup_mode="rich")
 
 
-Part = StrEnum("Part", ["gaze", "gaze_error", "saccades", "behaviour", "recurrence", "normalisation", "prior", "pretraining"])
+Part = StrEnum("Part", ["gaze", "gaze_error", "saccades", "behaviour", "recurrence", "normalisation", "prior", "location", "pretraining"])
 
 
 @app.command("ablate", epilog=examples_of("ablate"))
@@ -40,8 +40,8 @@ def _ablate(
     Without gaze the eye counts as not recorded, or its view stays on the screen where gaze is declared; without gaze_error declared gaze is
     taken to be exact, without saccades eye movements modulate nothing; without behaviour its channels count as not recorded; without
     recurrence the core has no gated memory and sees nine frames alone, without normalisation its channels are not divided by what all of
-    them do nearby; without prior readouts stay as gradients left them; without pretraining the core begins anew. Intervals hold for these
-    two fits: another seed is in none of them.
+    them do nearby; without prior readouts stay as gradients left them, without location neighbours in cortex tell nothing; without
+    pretraining the core begins anew. Intervals hold for these two fits: another seed is in none of them.
     """
     with words():
         from graphtwin.kinds import ABLATION, TWIN, require_kind, require_place

@@ -127,6 +127,9 @@ class FoundationConfig(BaseModel):
     settle: bool = Field(
         True, description="Whether readouts become, after the fit, their posterior means under what those of all units have in common."
     )
+    location: bool = Field(
+        True, description="Whether neighbours in cortex tell where a unit looks and how it weighs features, as far as they are found to."
+    )
     readout_weight_decay: float = Field(0.5, ge=0, description="Weight decay of the feature weights of readouts.")
 
 

@@ -107,7 +107,9 @@ def fitted_with(config: FoundationConfig, recording: Recording) -> FittedTwin:
 
 
 def test_parts_that_a_twin_lacks_are_refused_in_words_and_left_out_of_the_default(pair: tuple[Recording, Recording], caplog: Any):
-    fitted = fitted_with(settings(core=CORE.model_copy(update={"kind": "feedforward", "normalised": False}), settle=False), pair[0])
+    fitted = fitted_with(
+        settings(core=CORE.model_copy(update={"kind": "feedforward", "normalised": False}), settle=False, location=False), pair[0]
+    )
     assert parts_of(fitted, False, None, "run") == ["behaviour"]
     for part, why in {
         "gaze": "no eye position was recorded that ever changes",
@@ -116,12 +118,16 @@ def test_parts_that_a_twin_lacks_are_refused_in_words_and_left_out_of_the_defaul
         "recurrence": "its core is feedforward",
         "normalisation": "its core divides no channel by what others do",
         "prior": r"its readouts were not settled \(settle\)",
+        "location": r"neighbours in cortex told nothing \(location\)",
         "pretraining": "this twin was not pretrained: its core was trained on these recordings",
     }.items():
         with pytest.raises(ValueError, match=rf"run: 1 of 1 parts cannot be left out: {part}: {why}"):
             parts_of(fitted, False, [part], "run")
     with pytest.raises(ValueError, match=r"'core' is no part of a twin\. Leave out one of gaze, gaze_error, saccades, behaviour"):
         parts_of(fitted, False, ["core"], "run")
+    nowhere = replace(pair[0], units=pair[0].units.assign(x_um=np.nan))
+    with pytest.raises(ValueError, match="location: where units lie in cortex is not known"):
+        parts_of(fitted_with(settings(), nowhere), False, ["location"], "run")
     lstm = DenseLstmConfig(hidden=4, features=4)
     with pytest.raises(ValueError, match="a dense_lstm core is nothing but its recurrence"):
         parts_of(fitted_with(settings(core=lstm), pair[0]), False, ["recurrence"], "run")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphtwin.config import validate
+from graphtwin.schema import IMAGED_AT
 from graphtwin.sources.formats import Recording, Trial
 from graphtwin.twin.fit.fitted_twin import FittedTwin
 from graphtwin.twin.settings import FoundationConfig
@@ -105,6 +106,13 @@ def _lacks_prior(fitted: FittedTwin, kept: bool) -> str:
     return "" if fitted.config.settle else "its readouts were not settled (settle)"
 
 
+def _lacks_location(fitted: FittedTwin, kept: bool) -> str:
+    if not fitted.config.location:
+        return "neighbours in cortex told nothing (location)"
+    placed = any(np.isfinite(seen.units[IMAGED_AT[:2]].to_numpy()).all() for seen in fitted.animals.values())
+    return "" if placed else "where units lie in cortex is not known"
+
+
 def _lacks_pretraining(fitted: FittedTwin, kept: bool) -> str:
     return "" if kept else "this twin was not pretrained: its core was trained on these recordings"
 
@@ -122,5 +130,6 @@ PARTS = {
     "recurrence": Part(_lacks_recurrence, {"twin.core.kind": "feedforward"}),
     "normalisation": Part(_lacks_normalisation, {"twin.core.normalised": False}),
     "prior": Part(_lacks_prior, {"settle": False}),
+    "location": Part(_lacks_location, {"location": False}),
     "pretraining": Part(_lacks_pretraining, drops_core=True),
 }

@@ -147,7 +147,8 @@ def read_twin(path: Path) -> FittedTwin:
         raise FileNotFoundError(f"{path}: no such file. Give the folder of a finished `graphtwin twin train`.") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path}: not a functional twin of this version ({FORMAT!r}). Train again, or use the version that wrote it.")
-    config = validate(FoundationConfig, content["config"], str(path))
+    told = {"location": False} | content["config"]  # twins from before it was a setting were told nothing of it
+    config = validate(FoundationConfig, told, str(path))
     animals = {name: _seen(values) for name, values in content["animals"].items()}
     weights = content["weights"]
     starts = {name: _start(seen, config, f"animals.{at}.readout.cortical" in weights) for at, (name, seen) in enumerate(animals.items())}

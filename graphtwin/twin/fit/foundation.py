@@ -156,7 +156,10 @@ def _settle(twin: Twin, clips: dict[str, tuple[Clips, Clips]], config: Foundatio
     readouts = {name: twin.animal(name).readout for name in clips}
     before = {name: (readout.weights.detach().clone(), readout.bias.detach().clone()) for name, readout in readouts.items()}
     known = ReadoutPrior(*(part.cpu().double() for part in twin.prior())) if twin.core_is_kept else None
-    prior = settle(twin, {name: training for name, (training, _) in clips.items()}, config.left_out_s, known, progress=progress)
+    trials = {name: training for name, (training, _) in clips.items()}
+    placed = {name: places_of(training, config) for name, training in trials.items()}
+    places = {name: at for name, at in placed.items() if at is not None}
+    prior = settle(twin, trials, config.left_out_s, known, places, progress)
     found = prior.share, prior.mean, prior.covariance
     if all(torch.isfinite(part).all() for part in found):
         for part, value in zip(twin.prior(), found, strict=True):
@@ -174,6 +177,12 @@ def _settle(twin: Twin, clips: dict[str, tuple[Clips, Clips]], config: Foundatio
         "settled": float(torch.stack(ends).mean()),
         "share_of_units": float(share),
     }
+
+
+def places_of(clips: Clips, config: FoundationConfig) -> Float[np.ndarray, "units xy"] | None:
+    """Where units lie in the plane of cortex; None where that is not known of all, or does not count."""
+    places = clips.recording.units[IMAGED_AT[:2]].to_numpy(np.float64)
+    return places if config.location and np.isfinite(places).all() else None
 
 
 def start_of(clips: Clips, config: FoundationConfig, progress: bool = False) -> AnimalStart:
@@ -199,14 +208,14 @@ def start_of(clips: Clips, config: FoundationConfig, progress: bool = False) -> 
 
 def fields_of(clips: Clips, config: FoundationConfig, monitor: Monitor, progress: bool = False) -> Fields:
     """Where units look: on the screen, or in the view of an eye whose gaze is declared, by filters of the same angles."""
-    search = config.receptive_fields
+    search, places = config.receptive_fields, places_of(clips, config)
     if clips.recording.gaze is None or not config.twin.perspective.learn or not clips.scales.eye_recorded:
-        return locate_fields(clips, search, progress)
+        return locate_fields(clips, search, progress, places)
     view = GazeView(config.twin.perspective, monitor)
     height, width = clips.recording.open_trial(int(clips.rows[0])).video.shape[1:]
     of_view = height / view.size(height, width)[0]
     search = search.model_copy(update={"wavelengths": tuple(wave * of_view for wave in search.wavelengths)})
-    return locate_fields(seen_through(clips, view), search, progress)
+    return locate_fields(seen_through(clips, view), search, progress, places)
 
 
 def monitor_of(recording: Recording, config: FoundationConfig) -> Monitor:

@@ -38,8 +38,9 @@ class Mixture:
 
 @dataclass(frozen=True)
 class _Posterior:
-    """Posterior of some units: how likely each is of each component, the mean readout under it, and its precision's Cholesky factor."""
+    """Posterior of some units: how likely their responses are, and each component is, the mean readout under it, its precision's factor."""
 
+    evidence: Float[torch.Tensor, " units"]
     share: Float[torch.Tensor, "units components"]
     mean: Float[torch.Tensor, "units components entries"]
     factor: Float[torch.Tensor, "units components entries entries"]
@@ -78,6 +79,11 @@ def fit_mixture(
     for _ in tqdm(range(EM_STEPS), desc="kinds of readouts", unit="step", disable=not progress, leave=False):
         found = _likeliest(precision, pull, found, one)
     return found
+
+
+def log_evidence(precision: Precision, pull: Pull, mixture: Mixture) -> Float[torch.Tensor, " units"]:
+    """Log of the mean over the mixture of what each unit's responses say of a readout x: of exp(-x' P x / 2 + x' b)."""
+    return torch.cat([known.evidence for known in _posteriors(precision, pull, mixture)])
 
 
 def posterior_mean(precision: Precision, pull: Pull, mixture: Mixture) -> Float[torch.Tensor, "units entries"]:
@@ -143,7 +149,7 @@ def _posteriors(precision: Precision, pull: Pull, mixture: Mixture) -> Iterator[
         towards = pull[units, None] + pulled
         means = torch.cholesky_solve(towards[..., None], factor)[..., 0]
         likelihood = constant + (towards * means).sum(2) / 2 - factor.diagonal(dim1=2, dim2=3).log().sum(2)
-        yield _Posterior(torch.softmax(likelihood, dim=1), means, factor)
+        yield _Posterior(torch.logsumexp(likelihood, dim=1), torch.softmax(likelihood, dim=1), means, factor)
 
 
 def _inverse(covariance: Float[torch.Tensor, "entries entries"]) -> Float[torch.Tensor, "entries entries"]:

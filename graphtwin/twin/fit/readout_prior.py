@@ -13,8 +13,9 @@ other, as where slow imaging was interpolated: frames are read as far apart as t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -23,7 +24,10 @@ from jaxtyping import Bool, Float, Int
 from graphtwin.coordinates import frames_of
 from graphtwin.twin.data import Clips, Window
 from graphtwin.twin.fit.readout_mixture import Mixture, fit_mixture, posterior_mean, share_known
+from graphtwin.twin.fit.readout_neighbours import Neighbours, of_neighbours
 from graphtwin.twin.model import COMPONENTS, AnimalHead, Twin, tensors
+
+log = logging.getLogger("graphtwin")
 
 PILOT = 4  # trials that tell how far frames repeat each other
 LAGS = 40  # frames apart, at most, at which the scores of frames are compared
@@ -66,7 +70,12 @@ class ReadoutPrior:
 
 
 def settle(
-    twin: Twin, clips: Mapping[str, Clips], left_out_s: float, prior: ReadoutPrior | None = None, progress: bool = False
+    twin: Twin,
+    clips: Mapping[str, Clips],
+    left_out_s: float,
+    prior: ReadoutPrior | None = None,
+    places: Mapping[str, Float[np.ndarray, "units xy"]] | None = None,
+    progress: bool = False,
 ) -> ReadoutPrior:
     """Set the readouts of every animal to their posterior means; returns the prior, which is measured on these animals if none is given.
 
@@ -81,22 +90,29 @@ def settle(
         clips: Training trials of each animal.
         left_out_s: Seconds at the start of each trial that are left out.
         prior: Prior of another twin with the same core; None measures one.
+        places: Where units lie in cortex, of the animals whose readouts may be told by those of neighbours.
         progress: Show a progress bar.
     """
     twin.eval()
     found, measured = prior, MEASURED if prior is None else ()
+    asked: dict[str, list[Neighbours]] = {}
     for step in range(ROUNDS):
         told = {name: evidence(twin, name, part, left_out_s, progress) for name, part in clips.items()}
         if step < len(measured):
             found = fit_prior(list(told.values()), measured[step], progress)
         assert found is not None  # the prior is given, or measured in the first step
-        means = {name: posterior_means(of, found) for name, of in told.items()}
+        both = dict(told)
+        for name, at in (places or {}).items():
+            both[name], asked[name] = with_neighbours(told[name], found, at, asked.get(name) if step >= len(measured) else None)
+        means = {name: posterior_means(of, found) for name, of in both.items()}
         for name, mean in means.items():
             _set(twin.animal(name), mean)
         moved = [torch.einsum("uoi,uoij,uoj->u", means[name] - of.start, of.precision, means[name] - of.start) for name, of in told.items()]
         if step + 1 >= len(measured) and float(torch.cat(moved).median()) / 2 < SETTLED:
             break
     assert found is not None
+    for name, how in asked.items():
+        log.info("%s: %s", name, "; ".join(of_output.said() for of_output in how))
     of_rate = Mixture(found.share[0], found.mean[0], found.covariance[0])
     for name, of in told.items():
         reliability = share_known(of.precision[:, 0], of.pull[:, 0], of_rate, of.start.shape[2] - 1)
@@ -160,6 +176,25 @@ def fit_prior(told: Sequence[ReadoutEvidence], components: int = COMPONENTS, pro
         none = COMPONENTS - len(mixture.share)
         found.append([torch.cat([part, part.new_zeros(none, *part.shape[1:])]) for part in vars(mixture).values()])
     return ReadoutPrior(*(torch.stack(values) for values in zip(*found, strict=True)))
+
+
+def with_neighbours(
+    of: ReadoutEvidence, prior: ReadoutPrior, places: Float[np.ndarray, "units xy"], known: Sequence[Neighbours] | None = None
+) -> tuple[ReadoutEvidence, list[Neighbours]]:
+    """Evidence of the units' responses and of those of their neighbours in cortex, and how neighbours of each output were asked.
+
+    Args:
+        of: Evidence of the units' responses.
+        prior: Prior of readouts, before these responses are seen.
+        places: Where units lie in cortex, in the plane of its surface.
+        known: How neighbours are asked; None finds it.
+    """
+    added = [
+        of_neighbours(of.precision[:, output], of.pull[:, output], Mixture(*parts), places, known[output] if known else None)
+        for output, parts in enumerate(zip(prior.share, prior.mean, prior.covariance, strict=True))
+    ]
+    precision, pull = torch.stack([more for more, _, _ in added], dim=1), torch.stack([towards for _, towards, _ in added], dim=1)
+    return replace(of, precision=of.precision + precision, pull=of.pull + pull), [how for _, _, how in added]
 
 
 def posterior_means(of: ReadoutEvidence, prior: ReadoutPrior) -> Float[torch.Tensor, "units outputs entries"]:
