@@ -222,9 +222,9 @@ def _around(values: Float[np.ndarray, "frames units"], at: Int[np.ndarray, " mom
 
 
 def _held(gaze: Float[np.ndarray, "frames 2"]) -> Float[np.ndarray, "frames 2"]:
-    """Gaze, where it is missing that which was known last."""
+    """Gaze, where it is missing that which was known last, or first where none was known before."""
     known = np.isfinite(gaze).all(1)
-    return gaze[np.maximum.accumulate(np.where(known, np.arange(len(gaze)), 0))]
+    return gaze[np.maximum.accumulate(np.where(known, np.arange(len(gaze)), known.argmax()))]
 
 
 def as_the_eye_saw(of: Digest) -> Digest:

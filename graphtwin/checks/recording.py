@@ -33,7 +33,6 @@ QUICK: tuple[Check, ...] = (
     shared_clips.shared_clips,
     one_scene.stretches_of_one_scene,
 )
-# Checks that permute or fit.
 OF_FILMS = (
     "responses that no stimulus predicts",
     "responses of another trial",
@@ -42,6 +41,7 @@ OF_FILMS = (
     "shifted frames",
     "fields beside the monitor",
 )
+# Checks that permute or fit.
 SLOW: tuple[Check, ...] = (behaviour.traces_of_other_trials, repeats.unreliable_repeats, gaze.gaze_misread, alignment.misaligned)
 
 

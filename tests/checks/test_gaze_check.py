@@ -89,3 +89,8 @@ def test_the_film_on_the_retina_is_that_of_the_geometry():
     expected += down * ((1 - by) * film[0, top + 1, left] + by * film[0, top + 1, left + 1])
     assert seen[0, 10, inside] == pytest.approx(expected, abs=1e-4)
     assert (seen[0, 10, ~inside][1:] == -9).all()
+
+
+def test_before_gaze_is_known_the_eye_looks_where_it_is_known_first():
+    known = np.array([[np.nan, np.nan], [3.0, 1.0], [np.nan, 2.0], [4.0, 0.0]])
+    assert gaze._held(known).tolist() == [[3, 1], [3, 1], [3, 1], [4, 0]]

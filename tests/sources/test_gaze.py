@@ -126,3 +126,13 @@ def test_the_delay_of_a_file_is_taken_out_by_the_clock_of_its_trace(written: Pat
         read_nwb(in_unit(path, "deg", '{"error": 1}'), deconvolve=None)
     with pytest.raises(ValueError, match="its comments begin as JSON and are none"):
         read_nwb(in_unit(path, "deg", "{about}"), deconvolve=None)
+
+
+def test_declared_gaze_without_a_screen_or_with_an_axis_never_measured_is_doubted_in_words(tmp_path: Path, caplog):
+    folder = declared(video_folder(tmp_path / "video"), unit="degrees")
+    read_sensorium(folder)
+    assert "declares the gaze and no monitor: degrees become places on a screen of 55.2 x 31 cm at 15 cm" in caplog.text
+    assert "axis" not in caplog.text
+    change_all(folder, "pupil_center", lambda stored: np.where(np.arange(2)[:, None] == 1, np.nan, stored))
+    read_sensorium(folder)
+    assert "its vertical axis is NaN throughout: the view follows nothing" in caplog.text

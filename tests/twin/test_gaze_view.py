@@ -158,7 +158,8 @@ def test_a_twin_keeps_what_was_declared_and_tells_fields_in_degrees_of_the_retin
     at_rest = np.tan(np.radians(table["rf_x_deg"])) * SCREEN.distance_cm / (SCREEN.width_cm / 2)
     assert table["rf_x"].to_numpy() == pytest.approx(at_rest, abs=5e-3)
     with pytest.raises(
-        ValueError, match=r"declares of its gaze nothing, but the twin was trained on degrees with an error of 0 and a delay"
+        ValueError,
+        match=r"no direction \(eye positions in pixels\), but the twin was trained on degrees with an error of 0 and a delay",
     ):
         read.training(replace(small.recording, gaze=None))
 

@@ -18,6 +18,7 @@ from graphtwin.sources.formats.release_layout import ReleaseLayout
 
 BEHAVIOUR, EYE = "data/behavior", "data/pupil_center"
 OF_EYE = 2  # horizontal and vertical position
+AXES = ("horizontal", "vertical")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class SideChannels:
         stored: Number of columns of the files.
         eye: Whether eye position was.
         lacking: What was not recorded, in words.
+        missing_axes: Names of the axes of eye position that are NaN throughout.
     """
 
     names: tuple[str, ...]
@@ -37,6 +39,7 @@ class SideChannels:
     stored: int
     eye: bool
     lacking: tuple[str, ...]
+    missing_axes: tuple[str, ...] = ()
 
     def behaviour(self, files: ArrayFiles, number: int) -> Float[np.ndarray, "frames channels"] | None:
         """Behaviour of a trial with its padding; None where none was recorded."""
@@ -88,14 +91,18 @@ def side_channels_in(files: ArrayFiles, layout: ReleaseLayout, numbers: list[int
         )
     else:
         lacking.append(f"behaviour (no {BEHAVIOUR})" if stored else "behaviour (config.json names none)")
-    eye = _there(files, EYE, numbers)
-    if eye and not _measured(files, EYE, numbers, OF_EYE).any():
+    eye, missing_axes = _there(files, EYE, numbers), tuple[str, ...]()
+    axes = _measured(files, EYE, numbers, OF_EYE) if eye else np.zeros(OF_EYE, dtype=bool)
+    if eye and not axes.all():
+        nowhere = np.isnan(_frames(files, f"{EYE}/{numbers[0]}.npy", OF_EYE)).all(0)
+        missing_axes = tuple(name for name, there, gone in zip(AXES, axes, nowhere, strict=True) if gone and not there)
+    if eye and not axes.any():
         eye = False
-        lacking.append(f"eye position ({EYE} is 0 throughout)")
+        lacking.append(f"eye position ({EYE} is 0 or NaN throughout)")
     elif not eye:
         lacking.append(f"eye position (no {EYE})")
     columns = tuple(np.flatnonzero(measured).tolist())
-    return SideChannels(tuple(layout.behaviour[at] for at in columns), columns, stored, eye, tuple(lacking))
+    return SideChannels(tuple(layout.behaviour[at] for at in columns), columns, stored, eye, tuple(lacking), missing_axes)
 
 
 def _there(files: ArrayFiles, folder: str, numbers: list[int]) -> bool:

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from graphtwin.coordinates import MINNIE65_MONITOR
 from graphtwin.sources.formats import (
     DECLARED,
     ArrayFiles,
@@ -88,6 +89,8 @@ def read_sensorium(path: str | Path, leakage_is_error: bool = True) -> Recording
     if gaze is not None and not side.eye:
         log.warning("%s: config.json declares the gaze, and no eye position was recorded: the view follows nothing.", files.name)
         gaze = None
+    if gaze is not None:
+        _doubt_gaze(files.name, side.missing_axes, bool(settings.get("monitor")))
     trials = _trials(files, layout, side, numbers, tiers, len(units))
     require_no_leakage(trials, files.name, leakage_is_error)
     units["fires"] = _fires(files, trials, len(units))
@@ -103,6 +106,20 @@ def read_sensorium(path: str | Path, leakage_is_error: bool = True) -> Recording
         gaze=gaze,
         open_trial=partial(_open, files, layout, side, gaze, degrees, len(units), of_trials),
     )
+
+
+def _doubt_gaze(name: str, missing_axes: tuple[str, ...], has_monitor: bool) -> None:
+    """Warn where declared gaze lacks what turns it into a place on the screen: one of its axes, or the screen."""
+    if missing_axes:
+        log.warning(
+            "%s: config.json declares the gaze, but its %s axis is NaN throughout: the view follows nothing. Write 0 where the eye does "
+            "not turn that way, or take the entry away.", name, missing_axes[0],
+        )  # fmt: skip
+    if not has_monitor:
+        log.warning(
+            "%s: config.json declares the gaze and no monitor: degrees become places on a screen of %s. Name the one that was used.",
+            name, MINNIE65_MONITOR,
+        )  # fmt: skip
 
 
 def _tiers(files: ArrayFiles) -> np.ndarray:

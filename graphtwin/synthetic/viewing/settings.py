@@ -14,9 +14,9 @@ class ScreenConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    width_cm: float = Field(50.8, gt=0, description="Width of the screen in cm, along it where it is curved.")
-    height_cm: float = Field(27.6, gt=0, description="Height of the screen in cm, along it where it is a sphere.")
-    distance_cm: float = Field(57.0, gt=0, description="Distance of the eye from the middle of the screen, in cm.")
+    width_cm: float = Field(50.8, ge=1, le=1000, description="Width of the screen in cm, along it where it is curved.")
+    height_cm: float = Field(27.6, ge=1, le=1000, description="Height of the screen in cm, along it where it is a sphere.")
+    distance_cm: float = Field(57.0, ge=5, le=1000, description="Distance of the eye from the middle of the screen, in cm.")
     shape: Literal["flat", "cylinder", "sphere"] = Field(
         "flat", description="Shape of the screen: cylinder (upright) and sphere have the eye at their centre, and its distance as radius."
     )
@@ -33,14 +33,14 @@ class GazeConfig(BaseModel):
     tracker_hz: float = Field(250.0, ge=30, le=2000, description="Samples of the eye tracker, Hz; its clock is its own.")
     fixation_s: float = Field(0.33, gt=0.05, description="Mean duration of a fixation, seconds.")
     spread_deg: tuple[float, float] = Field((7.5, 4.0), description="SD of places that are fixated, horizontal and vertical, degrees.")
-    drift_deg: float = Field(0.35, ge=0, description="SD of the drift of gaze over a second of fixation, degrees.")
+    drift_deg: float = Field(0.35, ge=0, le=10, description="SD of the drift of gaze over a second of fixation, degrees.")
     blinks_hz: float = Field(0.1, ge=0, le=1, description="Blinks a second, in Hz, in which nothing is seen and gaze is missing.")
     error_deg: float = Field(
         0.0,
         ge=0,
         description="SD of the error of measured gaze on each axis, degrees, which lasts for a fixation.",
     )
-    jitter_deg: float = Field(0.05, ge=0, description="SD of the error of each sample of the eye tracker, degrees.")
+    jitter_deg: float = Field(0.05, ge=0, le=10, description="SD of the error of each sample of the eye tracker, degrees.")
     delay_s: float = Field(0.0, ge=0, le=0.2, description="Seconds by which measured gaze is late; the files state it.")
     mirrored: bool = Field(False, description="Whether the files have horizontal gaze with the wrong sign: a fault that a check must find.")
 

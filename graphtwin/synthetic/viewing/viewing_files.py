@@ -95,6 +95,11 @@ def write_viewing(config: ViewingConfig, folder: Path) -> None:
         if animal == 1:
             _write_nwb(session, units, folder / "nwb")
     told = README.format(units=config.units, area=config.area, error=config.gaze.error_deg, hz=config.gaze.tracker_hz, name=folder.name)
+    screen = config.screen
+    if screen.shape != "flat" or screen.turned_deg != 0:
+        told += (
+            f"\nThe screen is {screen.shape}, turned by {screen.turned_deg:g} degrees: recordings can declare a flat, upright one alone.\n"
+        )
     write_text(told, folder / "README.md")
 
 

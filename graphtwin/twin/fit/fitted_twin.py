@@ -101,7 +101,7 @@ def _refuse_what_differs(recording: Recording, seen: KnownAnimal, monitor_is_sta
     if recording.gaze != seen.gaze:
         raise ValueError(
             f"{recording.name}: declares of its gaze {_in_words(recording.gaze)}, but the twin was trained on {_in_words(seen.gaze)}. Give "
-            "the recording it was trained on, as it was."
+            "the recording as it was then (`gaze` in its config.json, or none), or train again."
         )
     if recording.behaviour != seen.behaviour:
         told = ", ".join(recording.behaviour), ", ".join(seen.behaviour)
@@ -111,7 +111,11 @@ def _refuse_what_differs(recording: Recording, seen: KnownAnimal, monitor_is_sta
 
 
 def _in_words(gaze: Gaze | None) -> str:
-    return "nothing" if gaze is None else f"degrees with an error of {gaze.error_deg:g} and a delay of {gaze.delay_s:g} s"
+    return (
+        "no direction (eye positions in pixels)"
+        if gaze is None
+        else f"degrees with an error of {gaze.error_deg:g} and a delay of {gaze.delay_s:g} s"
+    )
 
 
 def fitted_of(trained: Trained) -> FittedTwin:
