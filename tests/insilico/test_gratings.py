@@ -48,7 +48,7 @@ def motion_detectors(frame_rate_hz: float = RATE, signed_from: float | None = No
     waves = np.stack([drifting_grating(angle, 0.25, 2) for angle in PREFERRED])
     carrier = torch.as_tensor(waves[:, 0] + 1j * waves[:, 1], dtype=torch.complex64).flatten(1)
 
-    def forward(name, video, behaviour, eye_position, state=None):
+    def forward(name, video, behaviour, eye_position, state=None, gaze_is_known=False):
         seen = video.flatten(2).to(torch.complex64) @ carrier.T.conj()
         before = torch.cat([seen[:, :1] if state is None else state["seen"], seen[:, :-1]], dim=1)
         drift = (before * seen.conj()).imag
@@ -129,7 +129,7 @@ def test_units_that_add_light_and_dark_and_rectify_are_simple():
     fitted = motion_detectors()
     filters = torch.as_tensor(drifting_grating(0.0, 0.25, 5)).flatten(1)
 
-    def forward(name, video, behaviour, eye_position, state=None):
+    def forward(name, video, behaviour, eye_position, state=None, gaze_is_known=False):
         return torch.relu(video.flatten(2) @ filters.T)[..., None], {}
 
     fitted.twin.forward = forward
