@@ -35,7 +35,7 @@ def default_twin(units: int):
     rng = np.random.default_rng(0)
     config = FoundationConfig()
     with torch_seeded(0):
-        start = AnimalStart(rng.uniform(-0.5, 0.5, (units, 2)), np.ones(units), None, 0, frame_rate_hz=RATE)
+        start = AnimalStart(rng.uniform(-0.5, 0.5, (units, 2)), np.ones(units), 0, frame_rate_hz=RATE)
         twin = Twin(config.twin, {"random": start}).eval()
     keys = pd.DataFrame({"session": 1, "scan_idx": 1, "unit_id": np.arange(units) + 1})
     scales = Scales((120.0, 50.0), np.ones(units), np.zeros(units), np.zeros((2, 0)), np.ones((2, 2)), (0.0, 0.0), (0, 0, 0))

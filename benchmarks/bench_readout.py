@@ -21,7 +21,7 @@ def peak_gb() -> float:
 
 def readout_of(units: int) -> Readout:
     torch.manual_seed(0)
-    return Readout(torch.rand(units, 2) * 1.6 - 0.8, CHANNELS, 1, 0.1, None).eval()
+    return Readout(torch.rand(units, 2) * 1.6 - 0.8, CHANNELS, 1, 0.1).eval()
 
 
 def features() -> torch.Tensor:

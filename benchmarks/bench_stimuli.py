@@ -59,7 +59,7 @@ def core_seconds(step: Callable[[], object], repeats: int = 5) -> float:
 def forward_frames() -> float:
     """Frames a core-second of the default twin on videos that are there already."""
     torch.manual_seed(0)
-    start = AnimalStart(np.random.default_rng(0).uniform(-0.8, 0.8, (UNITS, 2)), np.full(UNITS, 0.3), None, 2)
+    start = AnimalStart(np.random.default_rng(0).uniform(-0.8, 0.8, (UNITS, 2)), np.full(UNITS, 0.3), 2)
     twin = Twin(FoundationConfig().twin, {"mouse": start}).eval()
     video = torch.randn(4, 60, SCREEN.height, SCREEN.width)
     rest = torch.zeros(4, 60, 2)

@@ -97,7 +97,7 @@ def ours(units: int) -> tuple[float, float]:
     """Frames a core-second in training and in inference."""
     config = FoundationConfig()
     torch.manual_seed(0)
-    start = AnimalStart(np.random.default_rng(0).uniform(-0.8, 0.8, (units, 2)), np.full(units, 0.3), None, 2)
+    start = AnimalStart(np.random.default_rng(0).uniform(-0.8, 0.8, (units, 2)), np.full(units, 0.3), 2)
     twin = Twin(config.twin, {"mouse": start}).train()
     window = window_of(units, CLIPS, FRAMES)
     training = core_seconds(step_of(lambda: Objective(twin)("mouse", window), optimisers(twin, config)), 4)
@@ -153,7 +153,7 @@ def of_pictures(recording: Recording, together: bool) -> Iterator[tuple[str, flo
     test = held_out_clips(training, ["test"])
     torch.manual_seed(0)
     units = len(recording.units)
-    twin = Twin(config.twin, {recording.name: AnimalStart(np.zeros((units, 2)), np.full(units, 0.3), None, 3)})
+    twin = Twin(config.twin, {recording.name: AnimalStart(np.zeros((units, 2)), np.full(units, 0.3), 3)})
     rng, fitted, objective = np.random.default_rng(0), optimisers(twin, config), Objective(twin)
     step = step_of(lambda: objective(recording.name, training.draw(rng, config.windows, config.window_s)), fitted)
     pictures = len(training.draw(rng, config.windows, config.window_s).video)

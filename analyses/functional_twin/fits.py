@@ -207,7 +207,7 @@ def seconds_a_step(config: FoundationConfig, recording: Recording, onto: FittedT
     clips, _ = clips_of(recording, config.clips)
     rng = rng_for(0, "pace")
     units = len(recording.units)
-    start = AnimalStart(rng.uniform(-0.8, 0.8, (units, 2)), np.ones(units), None, len(recording.behaviour), monitor=recording.monitor)
+    start = AnimalStart(rng.uniform(-0.8, 0.8, (units, 2)), np.ones(units), len(recording.behaviour), monitor=recording.monitor)
     twin = Twin(config.twin, {recording.name: start})
     if onto:
         twin.keep_core(onto.twin)

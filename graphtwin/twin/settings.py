@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +12,7 @@ from graphtwin.twin.data import ClipConfig, ReverseCorrelationConfig
 
 FamilyName = Literal["poisson", "gaussian", "zero_inflated_gamma", "negative_binomial"]
 Kind = Literal["zero_inflated", "counts", "continuous"]
+POSITION_FROM_CORTEX = "position_from_cortex"  # a setting of the twin that earlier versions had; off, it changed nothing
 SPIKE = 0.02  # width of the spike at 0, in standard deviations of the unit: smaller responses count as none
 LEFT_OUT_S = 5 / 3  # seconds at the start of a clip that the field's metric leaves out: 50 frames at 30 Hz
 
@@ -88,9 +89,6 @@ class TwinConfig(BaseModel):
         description="Distribution of a response given stimulus and behaviour; if absent, gaussian where any are negative, else poisson.",
     )
     spread: float = Field(0.02, gt=0, description="Standard deviation of readout positions to begin with, in half videos.")
-    position_from_cortex: bool = Field(
-        False, description="Whether readout positions are a learned function of cortical position, and a residual."
-    )
     bf16: bool = Field(True, description="Whether the core computes in bfloat16 where the processor has instructions for it.")
 
 
@@ -131,6 +129,22 @@ class FoundationConfig(BaseModel):
         True, description="Whether neighbours in cortex tell where a unit looks and how it weighs features, as far as they are found to."
     )
     readout_weight_decay: float = Field(0.5, ge=0, description="Weight decay of the feature weights of readouts.")
+
+
+def as_told_today(told: dict[str, Any], origin: str) -> dict[str, Any]:
+    """Settings that an earlier version wrote, as this one has them; an error where a twin was made in a way that is no more.
+
+    Args:
+        told: Nested settings of `FoundationConfig`; twins from before `location` was one of them were told nothing of it.
+        origin: Name of the file they are from, for the error.
+    """
+    twin = dict(told.get("twin", {}))
+    if twin.pop(POSITION_FROM_CORTEX, False):
+        raise ValueError(
+            f"{origin}: twin.{POSITION_FROM_CORTEX} is true: its units look where a function of their place in cortex put them, which this "
+            "version does not have. Train again: `location`, on where it is left out, takes its place; or use the version that wrote it."
+        )
+    return {"location": False} | told | {"twin": twin}
 
 
 class PopulationConfig(BaseModel):

@@ -44,7 +44,7 @@ def motion_detectors(frame_rate_hz: float = RATE, signed_from: float | None = No
     core = ConvolutionalConfig(first=2, hidden=4, blocks=0, features=2)
     config = FoundationConfig(twin=TwinConfig(core=core, bf16=False, family="poisson" if signed_from is None else "gaussian"))
     units = len(PREFERRED) + 1
-    twin = Twin(config.twin, {"planted": AnimalStart(np.zeros((units, 2)), np.ones(units), None, 2)}).eval()
+    twin = Twin(config.twin, {"planted": AnimalStart(np.zeros((units, 2)), np.ones(units), 2)}).eval()
     waves = np.stack([drifting_grating(angle, 0.25, 2) for angle in PREFERRED])
     carrier = torch.as_tensor(waves[:, 0] + 1j * waves[:, 1], dtype=torch.complex64).flatten(1)
 

@@ -110,6 +110,26 @@ def test_a_new_animal_is_fitted_onto_the_core_as_it_is(animals: list[Path], run:
     assert "not an animal of this twin" in command("score", run, animals[1], "--out", tmp_path / "s.csv")
 
 
+def of_an_earlier_version(run: Path, folder: Path, from_cortex: bool) -> Path:
+    """The twin of a folder as versions wrote it that had a setting more, and one less."""
+    earlier = Path(shutil.copytree(run, folder))
+    told = (earlier / "config.toml").read_text().replace("location = true\n", "")
+    told = told.replace("[twin]\n", f"[twin]\nposition_from_cortex = {str(from_cortex).lower()}\n")
+    (earlier / "config.toml").write_text(told)
+    return earlier
+
+
+def test_a_core_of_before_location_is_kept_for_new_animals_and_its_folder_gone_on_with(animals: list[Path], run: Path, tmp_path: Path):
+    earlier = of_an_earlier_version(run, tmp_path / "earlier", from_cortex=False)
+    assert "exit 0" in command("transfer", earlier, animals[1], "--out", tmp_path / "new", "--minutes", 0.1, "--threads", 1)
+    again = command("train", animals[0], "--out", earlier, "--resume", "--threads", 1, *settings())
+    assert "different now: location was not set, is true. Use" in again
+    other = of_an_earlier_version(run, tmp_path / "other", from_cortex=True)
+    words = "config.toml: twin.position_from_cortex is true: its units look where a function of their place in cortex put them"
+    assert words in command("transfer", other, animals[1], "--out", tmp_path / "none")
+    assert words in command("train", animals[0], "--out", other, "--resume", *settings())
+
+
 def test_a_stated_monitor_is_kept_by_the_run_and_stamped_into_its_embeddings(animals: list[Path], tmp_path: Path):
     stated = settings("monitor.width_cm=60", "monitor.height_cm=34", "monitor.distance_cm=25")
     assert "exit 0" in command("train", animals[0], "--out", tmp_path / "lab", "--threads", 1, *stated)

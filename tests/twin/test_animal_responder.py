@@ -29,7 +29,7 @@ def random_twin(rate: float = 30.0, family: str = "poisson", ridge: bool = True)
     config = TwinConfig(core=ConvolutionalConfig(first=4, hidden=8, blocks=1, features=4), bf16=False, family=family)
     rng = np.random.default_rng(0)
     with torch_seeded(0):
-        start = AnimalStart(rng.uniform(-0.5, 0.5, (UNITS, 2)), np.ones(UNITS), None, 2, frame_rate_hz=rate)
+        start = AnimalStart(rng.uniform(-0.5, 0.5, (UNITS, 2)), np.ones(UNITS), 2, frame_rate_hz=rate)
         twin = Twin(config, {"random": start}).eval()
         head = twin.animal("random")
         with torch.no_grad():

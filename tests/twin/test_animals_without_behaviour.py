@@ -36,7 +36,7 @@ def bare(recording: Recording) -> Recording:
 
 def test_without_behaviour_nothing_is_modulated_and_without_an_eye_the_view_is_the_video():
     torch.manual_seed(0)
-    start = AnimalStart(np.zeros((3, 2)), np.ones(3), None, 0, frame_rate_hz=HZ, eye=False)
+    start = AnimalStart(np.zeros((3, 2)), np.ones(3), 0, frame_rate_hz=HZ, eye=False)
     twin = Twin(config(bf16=False).twin, {"monkey": start}).eval()
     animal = twin.animal("monkey")
     assert not list(animal.modulation.parameters())

@@ -17,7 +17,7 @@ CORES = {
 
 def twin_of(core: str, frame_rate_hz: float = 30.0, **settings: object) -> Twin:
     torch.manual_seed(0)
-    start = AnimalStart(np.random.default_rng(0).uniform(-0.8, 0.8, (5, 2)), np.full(5, 0.5), None, 2, frame_rate_hz=frame_rate_hz)
+    start = AnimalStart(np.random.default_rng(0).uniform(-0.8, 0.8, (5, 2)), np.full(5, 0.5), 2, frame_rate_hz=frame_rate_hz)
     twin = Twin(TwinConfig(core=CORES[core], bf16=False, **settings), {"mouse": start}).eval()
     for parameter in twin.parameters():  # weights that start at 0 would hide mistakes
         parameter.data += 0.05 * torch.randn_like(parameter)

@@ -129,7 +129,7 @@ def untrained(planted: Planted, **perspective) -> FittedTwin:
     places = rng.uniform(-0.8, 0.8, planted.fields_deg.shape)
     mean = np.full(len(places), 0.5)
     eye = clips[0].scales.eye_recorded
-    start = AnimalStart(places, mean, None, 0, frame_rate_hz=HZ, monitor=SCREEN, eye=eye, gaze=planted.recording.gaze)
+    start = AnimalStart(places, mean, 0, frame_rate_hz=HZ, monitor=SCREEN, eye=eye, gaze=planted.recording.gaze)
     torch.manual_seed(0)
     twin = Twin(config.twin, {"looking": start}).eval()
     return fitted_of(Trained(twin, config, {"looking": clips}, FitState(), {}, {}))

@@ -197,7 +197,7 @@ def test_frames_that_nobody_counts_are_no_part_of_a_mean():
 
 def test_too_few_rows_leave_the_core_alone():
     training, validation = clips_of(recorded(scenes=3, frames=20))
-    twin = Twin(CONFIG, {"scenes": AnimalStart(np.zeros((6, 2)), np.ones(6), None, 2, frame_rate_hz=HZ)})
+    twin = Twin(CONFIG, {"scenes": AnimalStart(np.zeros((6, 2)), np.ones(6), 2, frame_rate_hz=HZ)})
     assert join_ridge(twin, "scenes", training, validation, 0.4) == 0.0
     assert float(twin.animal("scenes").ridge.share) == 0.0
 
@@ -231,7 +231,7 @@ def test_channels_and_cells_of_frames_of_any_size_are_the_same():
 @pytest.mark.parametrize("share", [0.1, 0.3])
 def test_a_small_share_of_movies_is_left_to_the_core(share: float, monkeypatch: pytest.MonkeyPatch):
     training, validation = clips_of(recorded())
-    twin = Twin(CONFIG, {"scenes": AnimalStart(np.zeros((6, 2)), np.ones(6), None, 2, frame_rate_hz=HZ)}).eval()
+    twin = Twin(CONFIG, {"scenes": AnimalStart(np.zeros((6, 2)), np.ones(6), 2, frame_rate_hz=HZ)}).eval()
     monkeypatch.setattr("graphtwin.twin.fit.energy_share.fullest_share", lambda *_: share)
     assert join_ridge(twin, "scenes", training, validation, 0.4) == pytest.approx(share if share > 0.2 else 0.0)
     assert float(twin.animal("scenes").ridge.share) == pytest.approx(share if share > 0.2 else 0.0)

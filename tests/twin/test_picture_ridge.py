@@ -159,7 +159,7 @@ def untrained(recording: Recording) -> Twin:
     """A twin whose units answer at their mean rate whatever they see."""
     units = len(recording.units)
     torch.manual_seed(0)
-    twin = Twin(CONFIG, {"still": AnimalStart(np.zeros((units, 2)), np.ones(units), None, 2)}).eval()
+    twin = Twin(CONFIG, {"still": AnimalStart(np.zeros((units, 2)), np.ones(units), 2)}).eval()
     torch.nn.init.zeros_(twin.animal("still").readout.weights)
     return twin
 

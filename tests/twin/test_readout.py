@@ -9,7 +9,7 @@ from graphtwin.twin.model.readout import Readout, bilinear_corners, read_out, so
 def readout_of(units: int, outputs: int = 1, crowded: bool = False, channels: int = 8) -> Readout:
     torch.manual_seed(1)
     positions = torch.rand(units, 2) * 2.4 - 1.2
-    return Readout(positions * 0.05 if crowded else positions, channels, outputs, 0.1, None).eval()
+    return Readout(positions * 0.05 if crowded else positions, channels, outputs, 0.1).eval()
 
 
 def maps(frames: int = 5, height: int = 4, width: int = 6) -> torch.Tensor:
@@ -61,17 +61,6 @@ def test_positions_are_drawn_while_training_and_at_their_mean_at_test():
     readout.train()
     torch.manual_seed(0)
     assert not torch.allclose(readout(features), readout(features))
-
-
-def test_positions_that_follow_the_cortex_start_where_they_were_asked_to():
-    torch.manual_seed(0)
-    cortical = torch.randn(30, 3)
-    start = cortical[:, :2] * 0.2 + 0.05 * torch.randn(30, 2)
-    readout = Readout(start, 8, 1, 0.1, cortical)
-    assert torch.allclose(readout.mean_positions(), start.clamp(-1, 1), atol=1e-5)
-    assert readout.residual.abs().mean() < 0.1
-    readout.mean_positions().sum().backward()
-    assert readout.retinotopy.grad.abs().sum() > 0
 
 
 def test_a_unit_between_two_places_reads_their_mean():

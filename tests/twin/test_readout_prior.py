@@ -241,7 +241,7 @@ def test_readouts_that_are_no_numbers_are_not_kept(animal: Planted, monkeypatch:
 
 
 def test_a_new_animal_on_a_kept_core_begins_at_the_mean_readout_of_its_prior():
-    start = AnimalStart(np.zeros((5, 2)), np.ones(5), None, 2)
+    start = AnimalStart(np.zeros((5, 2)), np.ones(5), 2)
     known, new = (Twin(config(bf16=False).twin, {name: start}) for name in ("mouse", "new mouse"))
     for part in known.prior():
         part.copy_(torch.rand(part.shape, generator=torch.Generator().manual_seed(0)))

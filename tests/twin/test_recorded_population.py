@@ -87,7 +87,7 @@ def test_frames_are_thinned_repeats_are_aligned_and_trials_are_in_order_of_recor
     training, _ = clips_of(planted.recording)
     twin = Twin(
         TwinConfig(core=ConvolutionalConfig(first=4, hidden=4, blocks=1, features=4), bf16=False),
-        {planted.recording.name: AnimalStart(np.zeros((5, 2)), np.ones(5), None, len(planted.recording.behaviour))},
+        {planted.recording.name: AnimalStart(np.zeros((5, 2)), np.ones(5), len(planted.recording.behaviour))},
     ).eval()
     test = held_out_clips(training, ["test"])
     config = RecordedPopulationConfig(samples_hz=training.frame_rate_hz / 4, left_out_s=20 / training.frame_rate_hz)

@@ -39,7 +39,7 @@ def repeated(behaves: bool) -> Clips:
 def twin_that_moves() -> Twin:
     """An untrained twin whose gain follows behaviour."""
     torch.manual_seed(0)
-    twin = Twin(TwinConfig(bf16=False), {"still": AnimalStart(np.zeros((UNITS, 2)), np.ones(UNITS), None, 2)}).eval()
+    twin = Twin(TwinConfig(bf16=False), {"still": AnimalStart(np.zeros((UNITS, 2)), np.ones(UNITS), 2)}).eval()
     torch.nn.init.normal_(twin.animal("still").gain)
     return twin
 

@@ -134,7 +134,7 @@ def test_the_family_that_the_data_chose_is_in_the_log_and_in_the_twin(signed: Re
 
 
 def test_behaviour_turns_up_what_the_stimulus_adds_and_moves_all_but_a_constant_stays():
-    start = AnimalStart(np.zeros((2, 2)), np.array([0.5, -1.0]), None, 2, frame_rate_hz=30.0)
+    start = AnimalStart(np.zeros((2, 2)), np.array([0.5, -1.0]), 2, frame_rate_hz=30.0)
     animal = AnimalHead(TwinConfig(core=CONFIG.core, family="gaussian"), start)
     with torch.no_grad():
         animal.gain[:, 0], animal.shift[:, 1] = float(np.log(2)), 3.0

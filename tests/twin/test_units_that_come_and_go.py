@@ -68,7 +68,7 @@ def gaps(recording: Recording, units: list[int], share: float = 0.3, seed: int =
 @pytest.fixture(scope="module")
 def twin(whole: Recording) -> Twin:
     torch.manual_seed(0)
-    start = AnimalStart(np.random.default_rng(0).uniform(-0.5, 0.5, (UNITS, 2)), np.ones(UNITS), None, 2, frame_rate_hz=30.0)
+    start = AnimalStart(np.random.default_rng(0).uniform(-0.5, 0.5, (UNITS, 2)), np.ones(UNITS), 2, frame_rate_hz=30.0)
     return Twin(config(bf16=False).twin, {"planted": start}).eval()
 
 

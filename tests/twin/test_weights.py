@@ -40,7 +40,7 @@ def animal() -> Planted:
 def trained(animal: Planted) -> Trained:
     fit = FitConfig(epochs=3, patience=3, learning_rate=3e-3, weight_decay=0.0)
     core = ConvolutionalConfig(first=8, hidden=16, blocks=1, features=16)
-    twin = TwinConfig(core=core, bf16=False, position_from_cortex=True)
+    twin = TwinConfig(core=core, bf16=False)
     return train_foundation([animal.recording], FoundationConfig(twin=twin, fit=fit, steps=30, windows=3, window_s=0.8, left_out_s=0.2))
 
 
@@ -121,6 +121,21 @@ def test_files_that_are_no_twin_are_refused_in_words(fitted: FittedTwin, tmp_pat
     content["config"]["twin"]["core"]["features"] = 20
     torch.save(content, path)
     with pytest.raises(ValueError, match="weights of another architecture than its settings say"):
+        read_twin(path)
+
+
+def test_a_twin_of_before_location_is_read_unless_a_function_of_cortex_said_where_its_units_look(fitted: FittedTwin, tmp_path: Path):
+    path = write_twin(fitted, tmp_path / "twin.pt")
+    content = torch.load(path, weights_only=True)
+    del content["config"]["location"]
+    content["config"]["twin"]["position_from_cortex"] = False
+    torch.save(content, path)
+    read = read_twin(path)
+    assert not read.config.location
+    assert torch.equal(read.twin.animal("planted").readout.mean_positions(), fitted.twin.animal("planted").readout.mean_positions())
+    content["config"]["twin"]["position_from_cortex"] = True
+    torch.save(content, path)
+    with pytest.raises(ValueError, match=r"twin\.pt: twin\.position_from_cortex is true: .* Train again: `location`.*; or use the version"):
         read_twin(path)
 
 

@@ -19,10 +19,10 @@ from graphtwin.sources.formats import Gaze, Recording
 from graphtwin.twin.data import ADVICE, ClipConfig, Clips, Scales, View, held_out_clips, view_of, with_showings
 from graphtwin.twin.fit.foundation import Trained, monitor_of
 from graphtwin.twin.model import AnimalStart, Twin
-from graphtwin.twin.settings import FoundationConfig
+from graphtwin.twin.settings import FoundationConfig, as_told_today
 
 FORMAT = "graphtwin functional twin 10"
-PLACES = ("readout.residual", "readout.retinotopy", "readout.cortical")  # ends of the names of weights that say where units look
+PLACES = "readout.residual"  # end of the names of weights that say where units look
 
 
 @dataclass(frozen=True)
@@ -151,12 +151,10 @@ def read_twin(path: Path) -> FittedTwin:
         raise FileNotFoundError(f"{path}: no such file. Give the folder of a finished `graphtwin twin train`.") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path}: not a functional twin of this version ({FORMAT!r}). Train again, or use the version that wrote it.")
-    told = {"location": False} | content["config"]  # twins from before it was a setting were told nothing of it
-    config = validate(FoundationConfig, told, str(path))
+    config = validate(FoundationConfig, as_told_today(content["config"], str(path)), str(path))
     animals = {name: _seen(values) for name, values in content["animals"].items()}
     weights = content["weights"]
-    starts = {name: _start(seen, config, f"animals.{at}.readout.cortical" in weights) for at, (name, seen) in enumerate(animals.items())}
-    twin = Twin(config.twin, starts)
+    twin = Twin(config.twin, {name: _start(seen, config) for name, seen in animals.items()})
     try:
         twin.load_state_dict(weights)
     except RuntimeError as error:
@@ -174,10 +172,7 @@ def untrained(fitted: FittedTwin, seed: int) -> FittedTwin:
         seed: Root of the random draws.
     """
     weights = fitted.twin.state_dict()
-    starts = {
-        name: _start(seen, fitted.config, f"animals.{at}.readout.cortical" in weights)
-        for at, (name, seen) in enumerate(fitted.animals.items())
-    }
+    starts = {name: _start(seen, fitted.config) for name, seen in fitted.animals.items()}
     with torch_seeded(int(seed_for(seed, "weights of an untrained twin").generate_state(1, np.uint32)[0])):
         twin = Twin(fitted.config.twin, starts)
     kept = {name: value for name, value in weights.items() if name.endswith(PLACES)}
@@ -185,13 +180,12 @@ def untrained(fitted: FittedTwin, seed: int) -> FittedTwin:
     return FittedTwin(twin.eval(), fitted.config, fitted.animals)
 
 
-def _start(seen: KnownAnimal, config: FoundationConfig, cortical: bool) -> AnimalStart:
+def _start(seen: KnownAnimal, config: FoundationConfig) -> AnimalStart:
     """Start of an animal with arrays of the right shape, to be filled with the weights."""
     units = len(seen.units)
     return AnimalStart(
         np.zeros((units, 2)),
         np.ones(units),
-        np.zeros((units, 3)) if cortical else None,
         len(seen.behaviour),
         frame_rate_hz=seen.seen_rate_hz(config.clips),
         monitor=seen.monitor,

@@ -186,12 +186,9 @@ def places_of(clips: Clips, config: FoundationConfig) -> Float[np.ndarray, "unit
 
 
 def start_of(clips: Clips, config: FoundationConfig, progress: bool = False) -> AnimalStart:
-    """What an animal's part of the model begins with: fields by reverse correlation, mean responses, positions in cortex."""
-    units = clips.recording.units
-    place = units[IMAGED_AT].to_numpy(np.float64)
-    known = np.isfinite(place).all() and len(units) > 4
-    cortical = (place - place.mean(0)) / np.maximum(place.std(0), 1e-9) if known else None
-    total, count = np.zeros(len(units)), np.zeros(len(units))
+    """What an animal's part of the model begins with: fields by reverse correlation, and mean responses."""
+    units = len(clips.recording.units)
+    total, count = np.zeros(units), np.zeros(units)
     for window in clips.whole():
         total += np.einsum("cf,cfu->u", window.showings, window.responses, dtype=np.float64)
         count += window.showings_of_units()
@@ -199,11 +196,11 @@ def start_of(clips: Clips, config: FoundationConfig, progress: bool = False) -> 
     fields = fields_of(clips, config, monitor, progress)
     if fields.choice is not None:
         seen, linear = int(fields.choice.has_field.sum()), int((fields.choice.has_field & fields.choice.with_light).sum())
-        log.info("%s: %d of %d units have a field by trials kept back; light tells %d of these.", clips.name, seen, len(units), linear)
+        log.info("%s: %d of %d units have a field by trials kept back; light tells %d of these.", clips.name, seen, units, linear)
     delay_s = max(fields.delay_s - config.expected_delay_s, 0.0)
     mean, channels = total / np.maximum(count, 1), len(clips.recording.behaviour)
     eye, gaze = clips.scales.eye_recorded, clips.recording.gaze
-    return AnimalStart(fields.centres, mean, cortical, channels, delay_s, clips.frame_rate_hz, monitor, eye, gaze)
+    return AnimalStart(fields.centres, mean, channels, delay_s, clips.frame_rate_hz, monitor, eye, gaze)
 
 
 def fields_of(clips: Clips, config: FoundationConfig, monitor: Monitor, progress: bool = False) -> Fields:
@@ -228,7 +225,7 @@ def optimisers(twin: Twin, config: FoundationConfig) -> list[torch.optim.Optimiz
     free = {name: parameter for name, parameter in twin.named_parameters() if parameter.requires_grad}
     kernels = {f"{name}.kernels" for name, part in twin.named_modules() if isinstance(part, Convolution)} & set(free)
     feature_weights = {name for name in free if name.endswith("readout.weights")}
-    positions = {name for name in free if name.endswith(("readout.residual", "readout.retinotopy", "readout.log_spread"))}
+    positions = {name for name in free if name.endswith(("readout.residual", "readout.log_spread"))}
     readouts = {name for name in free if name.endswith(("readout.bias", ".gain", ".shift", ".shape"))}
     perspectives = {name for name in free if ".perspective." in name}
     rest = set(free) - kernels - feature_weights - positions - readouts - perspectives

@@ -44,7 +44,6 @@ class AnimalStart:
     Attributes:
         positions: Positions of the readouts, x rightwards and y downwards, edges of the video at -1 and 1.
         mean_response: Mean response of each unit, standardised as `Window` has it.
-        cortical: Positions of the units in cortex, standardised; None where they are unknown.
         behaviour: Number of channels of behaviour.
         delay_s: Seconds by which the units' answers lag behind what the core expects.
         frame_rate_hz: Frames a second of the animal's videos; NaN for single pictures, whose answers have no delay.
@@ -55,7 +54,6 @@ class AnimalStart:
 
     positions: Float[np.ndarray, "units 2"]
     mean_response: Float[np.ndarray, " units"]
-    cortical: Float[np.ndarray, "units 3"] | None
     behaviour: int
     delay_s: float = 0.0
     frame_rate_hz: float = np.nan
@@ -83,7 +81,6 @@ class AnimalHead(nn.Module):
         super().__init__()
         family = family_of(config)
         units = len(start.positions)
-        cortical = torch.as_tensor(start.cortical) if config.position_from_cortex and start.cortical is not None else None
         follows = config.perspective if start.eye else config.perspective.model_copy(update={"learn": False})
         self.gaze = start.gaze if start.eye else None
         self.perspective: Perspective | GazeView = Perspective(follows, start.monitor)
@@ -98,7 +95,7 @@ class AnimalHead(nn.Module):
         self.feels_eyes = self.gaze is not None and config.perspective.saccades
         self.modulation = Modulation(start.behaviour, MODULATORS, start.frame_rate_hz, eye=CHANNELS if self.feels_eyes else 0)
         positions = torch.as_tensor(start.positions, dtype=torch.float32)
-        self.readout = Readout(positions, config.core.features, family.outputs, config.spread, cortical)
+        self.readout = Readout(positions, config.core.features, family.outputs, config.spread)
         still, signed = np.isnan(start.frame_rate_hz), family.signed
         self.ridge = PictureDrive(units, signed) if still else MovieDrive(units, start.frame_rate_hz, signed)
         self.gain = nn.Parameter(torch.zeros(units, MODULATORS))

@@ -134,11 +134,7 @@ def read_out(
 class Readout(nn.Module):
     """Position, feature weights and bias of every unit of one animal; the position is Gaussian while training, its mean at test."""
 
-    cortical: torch.Tensor | None
-
-    def __init__(
-        self, start: Float[torch.Tensor, "units 2"], channels: int, outputs: int, spread: float, cortical: torch.Tensor | None
-    ) -> None:
+    def __init__(self, start: Float[torch.Tensor, "units 2"], channels: int, outputs: int, spread: float) -> None:
         """Readouts of `channels` features into `outputs` numbers a unit.
 
         Args:
@@ -146,26 +142,17 @@ class Readout(nn.Module):
             channels: Count of the core's features.
             outputs: Count of the numbers that a unit's response distribution needs.
             spread: Standard deviation of the position to begin with, in half maps.
-            cortical: Cortical positions, standardised, (units, 3): the mean position is then a learned linear function of them plus
-                a residual that starts where `start` lies off the best such function; None leaves every unit a position of its own.
         """
         super().__init__()
         units = len(start)
         self.weights = nn.Parameter(0.1 / channels**0.5 * torch.randn(units, outputs, channels))
         self.bias = nn.Parameter(torch.zeros(units, outputs))
         self.log_spread = nn.Parameter(torch.full((units, 2), spread).log())
-        self.register_buffer("cortical", None if cortical is None else torch.cat([cortical.float(), torch.ones(units, 1)], dim=1))
-        self.retinotopy: nn.Parameter | None = None
-        if self.cortical is not None:
-            self.retinotopy = nn.Parameter(torch.linalg.lstsq(self.cortical, start.float()).solution)
-            start = start - self.cortical @ self.retinotopy.detach()
         self.residual = nn.Parameter(start.float().clone())
 
     def mean_positions(self) -> Float[torch.Tensor, "units 2"]:
         """Mean position of each unit, kept on the map."""
-        if self.cortical is None or self.retinotopy is None:
-            return self.residual.clamp(-1, 1)
-        return (self.cortical @ self.retinotopy + self.residual).clamp(-1, 1)
+        return self.residual.clamp(-1, 1)
 
     def forward(self, features: Float[torch.Tensor, "frames channels height width"]) -> Float[torch.Tensor, "frames units outputs"]:
         """Numbers of the response distributions; while training at one draw of every position for all frames."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphtwin import artifacts
 from graphtwin.checks import check_recording, warn
-from graphtwin.config import load_config
+from graphtwin.config import load_config, read_toml, validate
 from graphtwin.coordinates import Monitor
 from graphtwin.folders import written
 from graphtwin.kinds import FILE, TWIN, is_finished, kind_of, require_kind
@@ -161,10 +161,12 @@ def transfer_twin(
         force: Take away a twin that is in the folder, once the recording is known to be good, and begin anew.
         images: Different pictures of each recording's training trials that are used; None uses all.
     """
-    from graphtwin.twin.settings import FoundationConfig
+    from graphtwin.twin.settings import FoundationConfig, as_told_today
 
     require_kind(run, TWIN)
-    recordings = _opened([folder], load_config(FoundationConfig, Path(run) / "config.toml"), minutes, images, Path(run))
+    written_in = Path(run) / "config.toml"
+    config = validate(FoundationConfig, as_told_today(read_toml(written_in), str(written_in)), str(written_in))
+    recordings = _opened([folder], config, minutes, images, Path(run))
     config = load_twin(run).config
     config = config if monitor is None else config.model_copy(update={"monitor": monitor})
     return _train(recordings, [folder], Path(out), config, minutes, seed, resume, threads, device_of(device), Path(run), force, images)
