@@ -70,6 +70,8 @@ def test_the_delay_of_a_folder_is_taken_out_when_a_trial_is_read(tmp_path: Path)
         ({"unit": "pixels"}, r"config\.json, gaze: 1 setting is wrong: .*unit.*degrees.*radians"),
         ({"unit": "degrees", "error_deg": -1}, r"error_deg.*0 or more"),
         ({"unit": "degrees", "delay_s": 40}, r"delay_s.*less than 5"),
+        ({"unit": "degrees", "error_deg": True, "delay_s": "0.1"}, "error_deg = True: give a number.*delay_s = '0.1': give a number"),
+        ({"unit": "degrees", "error_deg": float("inf")}, "error_deg = inf: give"),
     ],
 )
 def test_an_entry_that_declares_something_else_is_refused(tmp_path: Path, entry: dict, words: str):

@@ -34,8 +34,10 @@ class _Errors(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    error_deg: float = Field(0.0, ge=0, description="SD of the error of measured gaze along each axis, degrees of visual angle.")
-    delay_s: float = Field(0.0, ge=0, lt=5, description="Seconds by which the trace lags the eye; read trials are without it.")
+    error_deg: float = Field(
+        0.0, strict=True, ge=0, description="SD of the error of measured gaze along each axis, degrees of visual angle."
+    )
+    delay_s: float = Field(0.0, strict=True, ge=0, lt=5, description="Seconds by which the trace lags the eye; read trials are without it.")
 
 
 class _Entry(_Errors):
