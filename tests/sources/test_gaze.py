@@ -55,6 +55,21 @@ def test_a_trace_that_lags_the_eye_is_moved_back_and_its_gaps_are_not_bridged():
     assert np.isnan(half[[5, 6, 11]]).all()
 
 
+@pytest.mark.parametrize("delay_s", [0.0, 0.05])
+def test_infinite_gaze_is_missing_as_nan_is_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture, delay_s: float):
+    known = {}
+    for name, value in {"nan": np.nan, "infinite": np.inf}.items():
+        folder = declared(video_folder(tmp_path / name), unit="radians", delay_s=delay_s)
+        change_all(folder, "pupil_center", lambda stored, value=value: np.where(np.arange(stored.shape[1]) == 4, value, stored))
+        caplog.clear()
+        recording = read_sensorium(folder)
+        known[name] = [recording.open_trial(row).eye_position for row in range(len(recording.trials))]
+        told = f"infinite: {len(known[name])} of {sum(map(len, known[name]))} samples of declared gaze are infinite, first in trial 0"
+        assert (told in caplog.text) == (name == "infinite")
+    for nan, infinite in zip(*known.values(), strict=True):
+        np.testing.assert_array_equal(infinite, nan)
+
+
 def test_the_delay_of_a_folder_is_taken_out_when_a_trial_is_read(tmp_path: Path):
     folder = video_folder(tmp_path / "video")
     stored = read_sensorium(folder).open_trial(0).eye_position
@@ -114,6 +129,17 @@ def test_the_unit_of_the_series_declares_the_gaze_of_a_file(written: Path, tmp_p
     with caplog.at_level(logging.INFO, "graphtwin"):
         assert read_nwb(in_unit(path, "volts"), deconvolve=None).gaze is None
     assert "is in 'volts', and is handed over so" in caplog.text
+
+
+def test_infinite_gaze_of_a_file_is_missing_and_said(written: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    path = in_unit(Path(shutil.copy(written, tmp_path)), "degrees")
+    with h5py.File(path, "r+") as file:
+        file[f"{EYE}/data"][::50, 0] = -np.inf
+    recording = read_nwb(path, deconvolve=None)
+    assert f"{EYE}: they count as missing" in caplog.text
+    seen = np.concatenate([recording.open_trial(row).eye_position for row in range(len(recording.trials))])
+    assert np.isnan(seen).any()
+    assert not np.isinf(seen).any()
 
 
 def test_the_delay_of_a_file_is_taken_out_by_the_clock_of_its_trace(written: Path, tmp_path: Path):

@@ -15,7 +15,7 @@ from graphtwin.sources.formats.export import verified_sha256
 from graphtwin.sources.formats.exposure_names import EXPOSURES, L_D, ExposureNames, exposure_in
 from graphtwin.sources.formats.exposure_tables import in_both_directions, pairs_of_cells
 from graphtwin.sources.formats.function_table import KEYS, describe_columns, read_function, telling
-from graphtwin.sources.formats.gaze import Gaze, gaze_in, gaze_of_series, without_delay
+from graphtwin.sources.formats.gaze import Gaze, gaze_in, gaze_of_series, tell_infinities, without_delay, without_infinities
 from graphtwin.sources.formats.installed_data import hashes, package_folder
 from graphtwin.sources.formats.kept_arrays import KeptArrays
 from graphtwin.sources.formats.l_d import require_l_d_um
@@ -68,7 +68,9 @@ __all__ = [
     "degrees",
     "gaze_in",
     "gaze_of_series",
+    "tell_infinities",
     "without_delay",
+    "without_infinities",
     "ArrayFiles",
     "KeptArrays",
     "DECLARED",

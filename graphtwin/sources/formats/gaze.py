@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphtwin.config import validate
 from graphtwin.sources.formats.common_frames import interpolated
 
+log = logging.getLogger("graphtwin")
 WRITTEN = '{"unit": "degrees", "error_deg": 0.5, "delay_s": 0.01}'  # an example, for errors
 
 
@@ -80,6 +83,27 @@ def gaze_of_series(degrees: float | None, comments: str, where: str) -> Gaze | N
         raise ValueError(f'{where}: its comments begin as JSON and are none ({error}). Write {{"error_deg": 0.5}}, or words.') from error
     entry = validate(_Errors, told, f"{where}, comments")
     return Gaze(entry.error_deg, entry.delay_s)
+
+
+def without_infinities(trace: Float[np.ndarray, "samples 2"]) -> Float[np.ndarray, "samples 2"]:
+    """A trace whose infinite values are missing, NaN, as those are at which a tracker lost the eye."""
+    return np.where(np.isinf(trace), np.float32(np.nan), trace)
+
+
+def tell_infinities(traces: Mapping[str, Float[np.ndarray, "samples 2"]], where: str) -> None:
+    """Warn of infinite values of declared gaze, which count as missing.
+
+    Args:
+        traces: Traces by the words that name them, as trials.
+        where: Name of the recording or series they are from.
+    """
+    infinite = {name: int(np.isinf(trace).any(1).sum()) for name, trace in traces.items()}
+    found = [name for name, count in infinite.items() if count]
+    if found:
+        log.warning(
+            "%s: %d of %d samples of declared gaze are infinite, first in %s: they count as missing. Write NaN where the eye was lost.",
+            where, sum(infinite.values()), sum(map(len, traces.values())), found[0],
+        )  # fmt: skip
 
 
 def without_delay(trace: Float[np.ndarray, "frames 2"], delay_s: float, frame_rate_hz: float) -> Float[np.ndarray, "frames 2"]:

@@ -45,10 +45,12 @@ from graphtwin.sources.formats import (
     scale_of,
     series_by_field,
     session_of,
+    tell_infinities,
     times_of,
     trials_in,
     unit_of,
     whole,
+    without_infinities,
 )
 
 Deconvolve = Callable[[Float[np.ndarray, "frames units"], float], Float[np.ndarray, "frames units"]]
@@ -246,7 +248,10 @@ def _gaze(file: Any, eye: Samples, path: Path) -> tuple[Gaze | None, Samples]:
     """What the file declares of the gaze, and times and values of the eye, in degrees where it does."""
     factor = degrees(unit_of(file, EYE))
     gaze = gaze_of_series(factor, as_text(file[EYE].attrs.get("comments", "")), f"{path}, {EYE}")
-    return gaze, eye if factor is None else (eye[0], factor * eye[1])
+    if factor is None:
+        return gaze, eye
+    tell_infinities({EYE: eye[1]}, str(path))
+    return gaze, (eye[0], factor * without_infinities(eye[1]))
 
 
 def _scaled(traces: np.ndarray, scale: tuple[Any, float]) -> np.ndarray:

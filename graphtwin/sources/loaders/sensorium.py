@@ -46,9 +46,11 @@ from graphtwin.sources.formats import (
     rows_as_frames,
     session_number,
     side_channels_in,
+    tell_infinities,
     tell_shown_elsewhere,
     with_silence,
     without_delay,
+    without_infinities,
 )
 
 log = logging.getLogger("graphtwin")
@@ -95,6 +97,8 @@ def read_sensorium(path: str | Path, leakage_is_error: bool = True) -> Recording
     require_no_leakage(trials, files.name, leakage_is_error)
     units["fires"] = _fires(files, trials, len(units))
     of_trials = trials[["trial", "n_frames", "has_responses"]].to_numpy(np.int64)
+    if gaze is not None:
+        tell_infinities({f"trial {number}": side.eye_position(files, number, n) for number, n, _ in of_trials.tolist()}, files.name)
     _say(files, layout, side, settings, trials, units)
     return Recording(
         name=files.name,
@@ -304,7 +308,7 @@ def _open(
             )
     eye = side.eye_position(files, number, n)
     if gaze is not None:
-        eye = without_delay(np.float32(degrees) * eye, gaze.delay_s, layout.frame_rate_hz)
+        eye = without_delay(np.float32(degrees) * without_infinities(eye), gaze.delay_s, layout.frame_rate_hz)
     return Trial(as_floats(video), responses, moved, eye)
 
 
