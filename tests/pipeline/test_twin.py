@@ -104,7 +104,9 @@ def test_train_score_predict_and_embed_write_what_they_promise(animals: list[Pat
 def test_a_new_animal_is_fitted_onto_the_core_as_it_is(animals: list[Path], run: Path, tmp_path: Path):
     from graphtwin.twin.runs.twin_folder import load_twin
 
-    assert "exit 0" in command("transfer", run, animals[1], "--out", tmp_path / "new", "--minutes", 0.1, "--threads", 1)
+    said = command("transfer", run, animals[1], "--out", tmp_path / "new", "--minutes", 0.1, "--threads", 1)
+    assert "exit 0" in said
+    assert "neighbours in cortex are not asked" not in said
     cores = [load_twin(folder).twin.core.state_dict() for folder in (run, tmp_path / "new")]
     assert all((cores[0][name] == value).all() for name, value in cores[1].items())
     assert "not an animal of this twin" in command("score", run, animals[1], "--out", tmp_path / "s.csv")
@@ -121,7 +123,9 @@ def of_an_earlier_version(run: Path, folder: Path, from_cortex: bool) -> Path:
 
 def test_a_core_of_before_location_is_kept_for_new_animals_and_its_folder_gone_on_with(animals: list[Path], run: Path, tmp_path: Path):
     earlier = of_an_earlier_version(run, tmp_path / "earlier", from_cortex=False)
-    assert "exit 0" in command("transfer", earlier, animals[1], "--out", tmp_path / "new", "--minutes", 0.1, "--threads", 1)
+    said = command("transfer", earlier, animals[1], "--out", tmp_path / "new", "--minutes", 0.1, "--threads", 1).replace("\n", " ")
+    assert "exit 0" in said
+    assert f"neighbours in cortex are not asked about the units of {animals[1].name} either" in said
     again = command("train", animals[0], "--out", earlier, "--resume", "--threads", 1, *settings())
     assert "different now: location was not set, is true. Use" in again
     other = of_an_earlier_version(run, tmp_path / "other", from_cortex=True)

@@ -165,8 +165,15 @@ def transfer_twin(
 
     require_kind(run, TWIN)
     written_in = Path(run) / "config.toml"
-    config = validate(FoundationConfig, as_told_today(read_toml(written_in), str(written_in)), str(written_in))
+    told = read_toml(written_in)
+    config = validate(FoundationConfig, as_told_today(told, str(written_in)), str(written_in))
     recordings = _opened([folder], config, minutes, images, Path(run))
+    if "location" not in told:
+        log.info(
+            "%s: its core is from before `location` was a setting: neighbours in cortex are not asked about the units of %s either. Train "
+            "the core anew to have them asked.",
+            run, recordings[0].name,
+        )  # fmt: skip
     config = load_twin(run).config
     config = config if monitor is None else config.model_copy(update={"monitor": monitor})
     return _train(recordings, [folder], Path(out), config, minutes, seed, resume, threads, device_of(device), Path(run), force, images)
