@@ -6,7 +6,7 @@ held against others, says which film the units answered to; nothing is said wher
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +25,8 @@ MOST_PICTURES = 3000  # the same of single pictures
 EVERY_S = 4 / 30  # seconds between moments that are compared
 DELAYS_S = (1 / 30, 0.1, 1 / 6, 7 / 30)  # from picture to response, of which each film takes its best
 SHIFTS_S = (0.1, 0.2, 0.3, 0.4, 0.5)  # seconds, either way, by which the trace is moved to look for another clock
+FAR_S = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0)  # the same where gaze that is near tells nothing; the eye stays about .3 s where it is
+BESIDE_S = 0.1  # seconds beside the best of these that are looked at last
 STATIC = 5  # channels of the quick model that ask for one frame alone
 FOLDS = 4
 SURE = 4.0  # standard errors over trials by which another film must be better
@@ -115,8 +117,7 @@ def gaze_misread(of: Digest) -> list[Finding]:
         readings["radians"] = RADIANS
     plain = _told(both, lambda gaze: gaze)
     told = {name: _told(both, turn) for name, (turn, _, _) in readings.items()}
-    shifts = [] if of.pictures else [sign * shift for shift in SHIFTS_S for sign in (-1, 1)]
-    clocks = {shift: _told(both, lambda gaze: gaze, shift) for shift in shifts}
+    clocks = {} if of.pictures else _clocks(both, plain, told)
     name = max(told, key=lambda one: told[one].mean())
     shift = max(clocks, key=lambda one: clocks[one].mean(), default=0.0)
     if shift and clocks[shift].mean() >= told[name].mean():
@@ -126,6 +127,28 @@ def gaze_misread(of: Digest) -> list[Finding]:
         return _finding("gaze at another clock", found, do, plain, clocks[shift], both)
     _, found, do = readings[name]
     return _finding("gaze read wrongly", f"gaze is not what it is declared to be: {found}", do, plain, told[name], both)
+
+
+def _clocks(
+    both: Compared, plain: Float[np.ndarray, " trials"], told: dict[str, Float[np.ndarray, " trials"]]
+) -> dict[float, Float[np.ndarray, " trials"]]:
+    """What films tell by seconds that gaze is moved: by a little, and by more where none of these or the readings tells more than no gaze.
+
+    A film of gaze that is far from its clock tells less than that of an eye at rest.
+    """
+
+    def moved(shifts: Iterable[float]) -> dict[float, Float[np.ndarray, " trials"]]:
+        return {shift: _told(both, lambda gaze: gaze, shift) for shift in shifts}
+
+    near = moved(sign * shift for shift in SHIFTS_S for sign in (-1, 1))
+    others = [film for name, film in told.items() if name != "ignored"]
+    most = max(film.mean() for film in (plain, *others, *near.values()))
+    nearest = max(near, key=lambda one: near[one].mean())
+    if most >= BETTER * told["ignored"].mean() and abs(nearest) < SHIFTS_S[-1]:
+        return near
+    far = moved(sign * shift for shift in FAR_S for sign in (-1, 1))
+    best = max(far, key=lambda one: far[one].mean())
+    return near | far | moved((best - BESIDE_S, best + BESIDE_S))
 
 
 def _finding(

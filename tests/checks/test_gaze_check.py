@@ -20,9 +20,15 @@ def animal() -> Planted:
     return plant_gaze(units=24, train=10, test=0, frames=120)
 
 
+@pytest.fixture(scope="module")
+def long() -> Planted:
+    return plant_gaze(units=24, train=12, test=0, frames=240)
+
+
 @pytest.fixture(autouse=True)
 def fewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gaze, "SHIFTS_S", (0.2,))
+    monkeypatch.setattr(gaze, "SHIFTS_S", (0.2, 0.4))
+    monkeypatch.setattr(gaze, "FAR_S", (1.0,))
 
 
 def with_eye(recording: Recording, change: Callable[[int, np.ndarray], np.ndarray]) -> Recording:
@@ -53,6 +59,17 @@ def test_gaze_that_means_something_else_is_found_with_its_remedy(animal: Planted
     assert (finding.check, finding.severity) == (check, "fault")
     assert found in finding.what
     assert finding.do.startswith(do)
+
+
+@pytest.mark.parametrize(("frames", "found"), [(30, "gaze is 1 s late"), (-33, "gaze is 1.1 s early")])
+def test_a_clock_that_is_off_by_a_second_and_more_is_found(long: Planted, frames: int, found: str):
+    def at_another_clock(_: int, eye: np.ndarray) -> np.ndarray:
+        gone = np.arange(240) < frames if frames > 0 else np.arange(240) >= 240 + frames
+        return np.where(gone[:, None], np.nan, np.roll(eye, frames, axis=0))
+
+    (finding,) = gaze_misread(digest(with_eye(long.recording, at_another_clock)))
+    assert finding.check == "gaze at another clock"
+    assert found in finding.what
 
 
 def test_gaze_of_other_trials_is_worse_than_none():
