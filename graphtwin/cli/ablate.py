@@ -17,7 +17,10 @@ from graphtwin.cli.twin_examples import examples_of
 app = typer.Typer(rich_markup_mode="rich")
 
 
-Part = StrEnum("Part", ["gaze", "gaze_error", "saccades", "behaviour", "recurrence", "normalisation", "prior", "location", "pretraining"])
+Part = StrEnum(
+    "Part",
+    ["gaze", "gaze_error", "saccades", "behaviour", "feature_gains", "recurrence", "normalisation", "prior", "location", "pretraining"],
+)
 
 
 @app.command("ablate", epilog=examples_of("ablate"))

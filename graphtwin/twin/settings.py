@@ -31,6 +31,9 @@ class ConvolutionalConfig(BaseModel):
     blocks: int = Field(1, ge=0, description="Residual blocks, each of which shifts a quarter of the channels in time.")
     features: int = Field(48, ge=1, description="Channels of the core's output, which readouts weigh.")
     normalised: bool = Field(True, description="Whether channels are divided by what all of them do nearby (divisive normalisation).")
+    feature_gains: bool = Field(
+        True, description="Whether behaviour gives each animal's hidden channels gains, so that what units prefer changes with its state."
+    )
 
 
 class DenseLstmConfig(BaseModel):
@@ -135,7 +138,7 @@ def as_told_today(told: dict[str, Any], origin: str) -> dict[str, Any]:
     """Settings that an earlier version wrote, as this one has them; an error where a twin was made in a way that is no more.
 
     Args:
-        told: Nested settings of `FoundationConfig`; twins from before `location` was one of them were told nothing of it.
+        told: Nested settings of `FoundationConfig`; twins from before `location` or the core's `feature_gains` were settings had neither.
         origin: Name of the file they are from, for the error.
     """
     twin = dict(told.get("twin", {}))
@@ -144,6 +147,8 @@ def as_told_today(told: dict[str, Any], origin: str) -> dict[str, Any]:
             f"{origin}: twin.{POSITION_FROM_CORTEX} is true: its units look where a function of their place in cortex put them, which this "
             "version does not have. Train again: `location`, on where it is left out, takes its place; or use the version that wrote it."
         )
+    if "core" in twin and twin["core"]["kind"] != "dense_lstm":
+        twin["core"] = {"feature_gains": False} | twin["core"]
     return {"location": False} | told | {"twin": twin}
 
 

@@ -108,13 +108,17 @@ def fitted_with(config: FoundationConfig, recording: Recording) -> FittedTwin:
 
 def test_parts_that_a_twin_lacks_are_refused_in_words_and_left_out_of_the_default(pair: tuple[Recording, Recording], caplog: Any):
     fitted = fitted_with(
-        settings(core=CORE.model_copy(update={"kind": "feedforward", "normalised": False}), settle=False, location=False), pair[0]
+        settings(
+            core=CORE.model_copy(update={"kind": "feedforward", "normalised": False, "feature_gains": False}), settle=False, location=False
+        ),
+        pair[0],
     )
     assert parts_of(fitted, False, None, "run") == ["behaviour"]
     for part, why in {
         "gaze": "no eye position was recorded that ever changes",
         "gaze_error": "no recording declares its gaze, and what is not declared has no error that is known",
         "saccades": "no recording declares its gaze, so that nobody knows a saccade",
+        "feature_gains": r"behaviour gives the channels of its core no gains \(twin.core.feature_gains\)",
         "recurrence": "its core is feedforward",
         "normalisation": "its core divides no channel by what others do",
         "prior": r"its readouts were not settled \(settle\)",
@@ -155,6 +159,7 @@ def test_refits_differ_by_the_part_alone(pair: tuple[Recording, Recording]):
     config = settings()
     assert PARTS["recurrence"].config(config).twin.core.kind == "feedforward"
     assert not PARTS["normalisation"].config(config).twin.core.normalised  # type: ignore[union-attr]
+    assert not PARTS["feature_gains"].config(config).twin.core.feature_gains  # type: ignore[union-attr]
     assert PARTS["recurrence"].config(config).model_copy(update={"twin": config.twin}) == config
     trial, without = (one.open_trial(1) for one in (pair[0], PARTS["behaviour"].recording(pair[0])))
     assert np.isnan(without.behaviour).all()

@@ -1,6 +1,14 @@
 """Animals that look around on a screen: eyes, retinal pictures, units of V1, LM and V4 in retinal coordinates, and their files."""
 
-from graphtwin.synthetic.viewing.answers import AnsweringArea, answering, expected_answers, preferred_orientations, visual_answers
+from graphtwin.synthetic.viewing.answers import (
+    AnsweringArea,
+    answering,
+    expected_answers,
+    grating_answers,
+    preferred_orientations,
+    state_of,
+    visual_answers,
+)
 from graphtwin.synthetic.viewing.areas import Area, draw_area
 from graphtwin.synthetic.viewing.gaze import Gaze, look, tracked
 from graphtwin.synthetic.viewing.retina import places_on, retinal_pictures, turned
@@ -17,10 +25,12 @@ __all__ = [
     "answering",
     "draw_area",
     "expected_answers",
+    "grating_answers",
     "look",
     "places_on",
     "preferred_orientations",
     "retinal_pictures",
+    "state_of",
     "tracked",
     "turned",
     "visual_answers",

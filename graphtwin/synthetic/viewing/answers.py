@@ -128,28 +128,35 @@ def saccade_gain(area: Area, gaze: Gaze) -> Float[np.ndarray, "units frames"]:
     return np.outer(area.table["saccade_weight"], suppressed) + liked @ heard
 
 
-def preferred_orientations(of: AnsweringArea, state: float, directions: int = 16, phases: int = 4) -> Float[np.ndarray, " units"]:
-    """Orientation of still gratings of a unit's wavelength that it prefers in a state: direction of its mean vector, degrees, 0 to 180.
+def preferred_orientations(of: AnsweringArea, state: float) -> Float[np.ndarray, " units"]:
+    """Orientation of gratings that each unit prefers in a state: direction of the mean vector of `grating_answers`, degrees, 0 to 180."""
+    answers = grating_answers(of, state)
+    sums = answers @ np.exp(2j * np.pi * np.arange(answers.shape[1]) / answers.shape[1])
+    return np.asarray(np.rad2deg(np.angle(sums)) / 2 % 180)
+
+
+def grating_answers(of: AnsweringArea, state: float, orientations: int = 16, phases: int = 4) -> Float[np.ndarray, "units orientations"]:
+    """Drive of each unit by still gratings of its own wavelength in a state, before it saturates; mean over phases.
 
     Args:
         of: The area.
         state: State of the animal.
-        directions: Orientations that are shown.
+        orientations: Orientations that are shown, evenly spaced from 0 (stripes lie flat), counterclockwise.
         phases: Phases that are shown, over which answers are averaged.
     """
-    shown = np.repeat(np.arange(directions) * np.pi / directions, phases)[:, None]
-    steps = np.tile(np.arange(phases) * 2 * np.pi / phases, directions)[:, None]
+    shown = np.repeat(np.arange(orientations) * np.pi / orientations, phases)[:, None]
+    steps = np.tile(np.arange(phases) * 2 * np.pi / phases, orientations)[:, None]
     right, up = _places()
     across = up * np.cos(shown) - right * np.sin(shown)  # stripes run along the angle
-    sums = np.zeros(len(of.area.table), dtype=np.complex128)
+    answers = np.zeros((len(of.area.table), orientations))
     nearest = np.round(of.area.table["wavelength_deg"].to_numpy() / WAVELENGTH_STEP) * WAVELENGTH_STEP
     for wavelength in np.unique(nearest):
         rows = np.flatnonzero(nearest == wavelength)
         some = _of_units(of, rows)
         even, odd = _gabor_answers(some.area, GREY * (1 + np.cos(2 * np.pi * across / wavelength + steps)))
         drive = _drive(some, even**2 + odd**2, _simple(some.area, even, odd), np.full(len(shown), state))
-        sums[rows] = drive @ np.exp(2j * shown[:, 0])
-    return np.asarray(np.rad2deg(np.angle(sums)) / 2 % 180)
+        answers[rows] = drive.reshape(len(rows), orientations, phases).mean(2)
+    return answers
 
 
 def spikes(rates: Float[np.ndarray, "units frames"], seed: int, *names: str | int) -> Float[np.ndarray, "units frames"]:

@@ -90,6 +90,12 @@ def _lacks_behaviour(fitted: FittedTwin, kept: bool) -> str:
     return "" if _varies(fitted, "behaviour") else "no behaviour was recorded that ever changes"
 
 
+def _lacks_feature_gains(fitted: FittedTwin, kept: bool) -> str:
+    if not getattr(fitted.config.twin.core, "feature_gains", False):
+        return "behaviour gives the channels of its core no gains (twin.core.feature_gains)"
+    return _lacks_behaviour(fitted, kept)
+
+
 def _lacks_recurrence(fitted: FittedTwin, kept: bool) -> str:
     kind = fitted.config.twin.core.kind
     lacking = {"feedforward": "its core is feedforward", "dense_lstm": "a dense_lstm core is nothing but its recurrence"}
@@ -127,6 +133,7 @@ PARTS = {
     "gaze_error": Part(_lacks_gaze_error, {"twin.perspective.error_deg": 0.0}),
     "saccades": Part(_lacks_saccades, {"twin.perspective.saccades": False}),
     "behaviour": Part(_lacks_behaviour, unrecorded="behaviour"),
+    "feature_gains": Part(_lacks_feature_gains, {"twin.core.feature_gains": False}),
     "recurrence": Part(_lacks_recurrence, {"twin.core.kind": "feedforward"}),
     "normalisation": Part(_lacks_normalisation, {"twin.core.normalised": False}),
     "prior": Part(_lacks_prior, {"settle": False}),

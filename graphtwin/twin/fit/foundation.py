@@ -226,7 +226,7 @@ def optimisers(twin: Twin, config: FoundationConfig) -> list[torch.optim.Optimiz
     kernels = {f"{name}.kernels" for name, part in twin.named_modules() if isinstance(part, Convolution)} & set(free)
     feature_weights = {name for name in free if name.endswith("readout.weights")}
     positions = {name for name in free if name.endswith(("readout.residual", "readout.log_spread"))}
-    readouts = {name for name in free if name.endswith(("readout.bias", ".gain", ".shift", ".shape"))}
+    readouts = {name for name in free if name.endswith(("readout.bias", ".gain", ".feature_gain", ".shift", ".shape"))}
     perspectives = {name for name in free if ".perspective." in name}
     rest = set(free) - kernels - feature_weights - positions - readouts - perspectives
     groups = [

@@ -94,7 +94,7 @@ class ConvolutionalCore(nn.Module):
     """Default core: convolutions of stacked frames, residual blocks and a gated memory.
 
     Stacked frames -> 6 x 6 stride 2 (a causal 3D kernel as a 2D one) -> 2 x 2 stride 2 -> residual blocks -> gated memory -> 1 x 1.
-    What the two convolutions give is normalised, see `normalised`.
+    What the two convolutions give is normalised, see `normalised`, and has the gains that the state of the animal gives each channel.
     """
 
     def __init__(self, config: ConvolutionalConfig, modulators: int) -> None:
@@ -114,6 +114,7 @@ class ConvolutionalCore(nn.Module):
         modulation: Float[torch.Tensor, "clips frames modulators"],
         state: State | None = None,
         held: int = 1,
+        gains: Float[torch.Tensor, "clips_frames hidden"] | None = None,
     ) -> tuple[Float[torch.Tensor, "clips_frames features h w"], State]:
         """Features of every frame, and the state after the last one.
 
@@ -122,6 +123,7 @@ class ConvolutionalCore(nn.Module):
             modulation: Numbers a frame that say how the animal behaves.
             state: State that an earlier call returned for the frames before; None starts a clip.
             held: Number of frames that a clip of one frame stands still before its features are told; 1 for videos.
+            gains: Gain of each hidden channel in every frame; None leaves them at 1.
         """
         outgoing: State = {}
         state = state or {}
@@ -133,6 +135,7 @@ class ConvolutionalCore(nn.Module):
             first = self.first(seen)
         x = self.second(functional.silu(first))
         x = normalised(x) if self.normalised else x
+        x = x if gains is None else x * gains[..., None, None].to(x.dtype)
         for block in self.blocks:
             x = block(x, clips, state, outgoing)
         x = functional.silu(x)

@@ -25,7 +25,7 @@ from graphtwin.twin.model.perspective import Perspective
 from graphtwin.twin.model.picture_drive import PictureDrive
 from graphtwin.twin.model.readout import Readout
 from graphtwin.twin.model.response_families import FAMILIES, ResponseFamily
-from graphtwin.twin.settings import TwinConfig
+from graphtwin.twin.settings import ConvolutionalConfig, TwinConfig
 
 PICTURE_FRAMES = 12  # a single picture is held for so many frames and answered on the last: more than a core's kernels see
 NODES = (
@@ -99,6 +99,8 @@ class AnimalHead(nn.Module):
         still, signed = np.isnan(start.frame_rate_hz), family.signed
         self.ridge = PictureDrive(units, signed) if still else MovieDrive(units, start.frame_rate_hz, signed)
         self.gain = nn.Parameter(torch.zeros(units, MODULATORS))
+        has_gains = isinstance(config.core, ConvolutionalConfig) and config.core.feature_gains
+        self.feature_gain = nn.Parameter(torch.zeros(config.core.hidden, MODULATORS)) if has_gains else None
         self.shift = nn.Parameter(torch.zeros(units, MODULATORS)) if family.signed else None
         self.shape = nn.Parameter(torch.tensor(family.shapes).repeat(units, 1))
         mean = torch.as_tensor(start.mean_response, dtype=torch.float32)
@@ -208,6 +210,12 @@ class AnimalHead(nn.Module):
         pairs = [(self.error_deg * x, self.error_deg * y, of_x * of_y) for x, of_x in NODES for y, of_y in NODES]
         moved = self.perspective.degrees(positions) + positions.new_tensor([pair[:2] for pair in pairs])[:, None]
         return self.perspective.positions(moved), positions.new_tensor([pair[2] for pair in pairs])
+
+    def feature_gains(
+        self, modulation: Float[torch.Tensor, "clips frames modulators"]
+    ) -> dict[str, Float[torch.Tensor, "clips_frames hidden"]]:
+        """Gains of the core's hidden channels, the same at all places, by which the state moves what units prefer; none of other cores."""
+        return {} if self.feature_gain is None else {"gains": torch.exp(modulation.flatten(0, 1) @ self.feature_gain.T)}
 
     def answer(
         self,
@@ -357,7 +365,8 @@ class Twin(nn.Module):
         modulation = animal.modulators(behaviour, eye_position, looks, state, outgoing)
         view = animal.view(video, looks, state, outgoing)
         with torch.autocast(video.device.type, torch.bfloat16, enabled=self.config.bf16 and has_bf16(video.device)):
-            features, left = self.core(view, modulation, state, PICTURE_FRAMES if picture else 1)
+            held = PICTURE_FRAMES if picture else 1
+            features, left = self.core(view, modulation, state, held, **animal.feature_gains(modulation))
         return features, modulation, outgoing | left
 
     def log_likelihood(

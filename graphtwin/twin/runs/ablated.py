@@ -49,8 +49,8 @@ def ablate_twin(
         run: Folder of the twin.
         folders: Folder or file of every recording that the twin was fitted on.
         out: Folder of the refits and of their table, ablations.csv; to resume, that of the command that was stopped.
-        without: Parts that are left out: gaze, gaze_error, saccades, behaviour, recurrence, normalisation, prior, location, pretraining;
-            None takes all that the twin has.
+        without: Parts that are left out: gaze, gaze_error, saccades, behaviour, feature_gains, recurrence, normalisation, prior, location,
+            pretraining; None takes all that the twin has.
         tiers: Tiers that are scored; None takes `test` and `oracle`, those that exist.
         resume: Go on with what is in `out`.
         threads: Threads of torch.
