@@ -20,16 +20,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from graphtwin.artifacts import write_json, write_parquet, write_table
+from graphtwin.artifacts import write_json, write_table
 from graphtwin.execute import rng_for
-from graphtwin.insilico.measurements import StateConfig, measure_state_dependence
 from graphtwin.pipeline import simulate_viewing
 from graphtwin.shapes import Float
 from graphtwin.sources import open_recording
 from graphtwin.sources.formats import Recording, Trial
 from graphtwin.statistics import draw_units, percentile_interval
 from graphtwin.twin.fit import (
-    AnimalResponder,
     FittedTwin,
     FoundationConfig,
     fitted_of,
@@ -45,7 +43,6 @@ MINUTES, UNITS = 10.0, 60
 SETTINGS = {"fit": {"epochs": 8}, "twin": {"perspective": {"window_deg": [40.0, 27.0], "fovea_deg": 8.0}}}
 LEFT_OUT_FRAMES = 20  # frames at the start of each film that do not count
 STEP_DEG = 0.7  # degrees from frame to frame beyond which the eye jumped
-STATES = ("state_low", "state_high")
 REPLICATES = 2000
 log = logging.getLogger("graphtwin")
 
@@ -189,23 +186,6 @@ def truth_of(animal: Animal) -> pd.DataFrame:
     return pd.read_parquet(animal.sources["exact"] / "truth" / "animal1" / "units.parquet")
 
 
-def shifts(animal: Animal, out: Path) -> pd.DataFrame:
-    """Change of preferred orientation of each unit from the lower to the higher state, true and predicted, degrees."""
-    twin, recording = fitted(animal, "gaze true", out)
-    truth, responder = truth_of(animal), AnimalResponder(twin, recording.name)
-    behaviour = np.concatenate([recording.open_trial(int(row)).behaviour for row in twin.training(recording).rows])
-    pupil, running = behaviour.T
-    state = np.clip(((np.tanh(running / 15.0) * 2 - 0.5) + (pupil - 33.0) / 7.0) / 2, -1.5, 1.5)  # as the simulation has it
-    calm, aroused = (
-        dict(zip(recording.behaviour, behaviour[np.abs(state - truth[name].iloc[0]).argsort()[:300]].mean(0).tolist(), strict=True))
-        for name in STATES
-    )
-    gratings = StateConfig(cycles_per_degree=(0.16, 0.22, 0.3))
-    told = measure_state_dependence(responder, calm, aroused, gratings)
-    true = (truth["preferred_high_deg"] - truth["preferred_low_deg"] + 90) % 180 - 90
-    return pd.DataFrame({"animal": animal.name, "true_deg": true, "predicted_deg": told["orientation_change_deg"]})
-
-
 def paired(table: pd.DataFrame, model: str, against: str, tier: str) -> dict[str, float]:
     """Difference of medians over units of two models, with its 95 % interval over units of all animals."""
     wide = table[table["tier"] == tier].pivot_table(index=["animal", "unit"], columns="model", values="cc_norm")
@@ -230,19 +210,6 @@ def of_fields(animals: list[Animal], out: Path) -> dict[str, Any]:
     return {name: {"median_deg": float(np.median(far)), "within_2_deg": float((far < 2).mean())} for name, far in apart.items()}
 
 
-def of_shifts(table: pd.DataFrame) -> dict[str, Any]:
-    """Correlation of predicted with true changes of preference, with its 95 % interval over units, and of their signs."""
-    true, predicted = table["true_deg"].to_numpy(), table["predicted_deg"].to_numpy()
-    known = np.isfinite(predicted)
-    true, predicted = true[known], predicted[known]
-    if true.std() < 1e-6:  # nothing was planted
-        return {"units": len(true), "r": None, "low": None, "high": None, "predicted_sd_deg": float(predicted.std())}
-    drawn = draw_units(rng_for(0, "units of states"), len(true), REPLICATES)
-    low, high = percentile_interval(np.array([np.corrcoef(true[rows], predicted[rows])[0, 1] for rows in drawn]), len(true) - 1.0)
-    r = float(np.corrcoef(true, predicted)[0, 1])
-    return {"units": len(true), "r": r, "low": float(low), "high": float(high), "predicted_sd_deg": float(predicted.std())}
-
-
 def main() -> int:
     """Simulate, fit, compare, and write tables; 1 where a number is not what expected.json says."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -258,17 +225,14 @@ def main() -> int:
     parts = [correlations(animal, fit, args.out) for animal in v1 for fit in FITS]
     table = pd.concat(parts, ignore_index=True)
     others = {area: pd.concat([correlations(one, "gaze true", args.out) for one in of], ignore_index=True) for area, of in higher.items()}
-    moved = {area: pd.concat([shifts(one, args.out) for one in of], ignore_index=True) for area, of in {"V1": v1, **higher}.items()}
     for name, frame in {"V1": table, **others}.items():
         write_table(frame, args.out / f"cc_norm_{name}.csv")
-    for name, frame in moved.items():
-        write_parquet(frame, args.out / f"shifts_{name}.parquet")
     medians = {
         area: frame.groupby(["tier", "model"])["cc_norm"].median().round(4).unstack().to_dict("index")
         for area, frame in {"V1": table, **others}.items()
     }
     ridge = "energy ridge, gaze true"
-    found: dict[str, Any] = {"medians": medians, "fields": of_fields(v1, args.out), "differences": {}, "shifts": {}}
+    found: dict[str, Any] = {"medians": medians, "fields": of_fields(v1, args.out), "differences": {}}
     for tier in ("test", "fixation"):
         found["differences"] |= {
             f"V1, {tier}: gaze true over {against}": paired(table, "gaze true", against, tier)
@@ -280,7 +244,6 @@ def main() -> int:
             found["differences"][f"{area}, {tier}: gaze true over {ridge}"] = paired(frame, "gaze true", ridge, tier)
     gain, kept = (found["differences"][f"V1, test: {one} over gaze ignored"]["difference"] for one in ("gaze true", "error averaged"))
     found["share_of_gain_kept_with_1_deg_of_error"] = kept / gain
-    found["shifts"] = {area: of_shifts(frame) for area, frame in moved.items()}
     found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     found["cpu_s_of_fits"] = {path.stem: json.loads(path.read_text())["cpu_s"] for path in sorted((args.out / "fits").glob("*.json"))}
     write_json(found, args.out / "found.json")

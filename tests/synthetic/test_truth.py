@@ -29,7 +29,7 @@ def test_no_analysis_but_those_that_ask_for_errors_reads_the_truth():
     paths = {path.relative_to(ANALYSES).as_posix(): path for path in ANALYSES.rglob("*.py")}
     found = {name: list(readers(path.read_text(encoding="utf-8"))) for name, path in paths.items()}
     assert "functional_twin/run.py" in found
-    asked = ("planted_rule/", "twin_agreement/", "free_viewing/")
+    asked = ("planted_rule/", "twin_agreement/", "free_viewing/", "state_preference/")
     assert {name: held for name, held in found.items() if held and not name.startswith(asked)} == {}
 
 
