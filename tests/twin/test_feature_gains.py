@@ -19,7 +19,7 @@ CORE = ConvolutionalConfig(first=4, hidden=8, features=6, normalised=False)
 
 
 def twin(core: ConvolutionalConfig | DenseLstmConfig = CORE, behaviour: int = 2) -> Twin:
-    start = AnimalStart(np.zeros((5, 2)), np.ones(5), None, behaviour, frame_rate_hz=30.0)
+    start = AnimalStart(np.zeros((5, 2)), np.ones(5), behaviour=behaviour, frame_rate_hz=30.0)
     with torch_seeded(0):
         made = Twin(TwinConfig(core=core, bf16=False), {"one": start})
     return made.eval()
