@@ -118,17 +118,19 @@ def correlations(twin: FittedTwin, recording: Recording, truth: Path) -> Float[n
 
 
 def told_of(table: pd.DataFrame) -> dict[str, Any]:
-    """Correlation and slope of predicted on true changes with intervals over units, and how far preferences move at all."""
+    """Correlation (with its interval over units), slope, rank correlation and agreement in direction of predicted and true changes."""
     true, predicted = table["true_deg"].to_numpy(), table["predicted_deg"].to_numpy()
     known = np.isfinite(true) & np.isfinite(predicted)
     true, predicted = true[known], predicted[known]
     told: dict[str, Any] = {"units": len(true), "true_sd_deg": float(true.std()), "predicted_sd_deg": float(predicted.std())}
     if true.std() < 1e-3 or predicted.std() < 1e-9:  # nothing moves
-        return told | {"r": None, "low": None, "high": None, "slope": None}
+        return told | {"r": None, "low": None, "high": None, "slope": None, "rank": None, "same_direction": None}
     drawn = draw_units(rng_for(0, "units of states"), len(true), REPLICATES)
     low, high = percentile_interval(np.array([np.corrcoef(true[rows], predicted[rows])[0, 1] for rows in drawn]), len(true) - 1.0)
     r = float(np.corrcoef(true, predicted)[0, 1])
-    return told | {"r": r, "low": float(low), "high": float(high), "slope": float(np.polyfit(true, predicted, 1)[0])}
+    told |= {"r": r, "low": float(low), "high": float(high), "slope": float(np.polyfit(true, predicted, 1)[0])}
+    rank = float(pd.Series(true).corr(pd.Series(predicted), method="spearman"))
+    return told | {"rank": rank, "same_direction": float((np.sign(true) == np.sign(predicted)).mean())}
 
 
 def main() -> int:
