@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -14,18 +15,21 @@ from graphtwin.config import changed_settings, dump_toml, read_toml
 SHOWN = 5  # settings or inputs that an error names
 
 
-def require_same_settings(folder: Path, config: BaseModel, without_effect: Collection[str] = ()) -> None:
+def require_same_settings(
+    folder: Path, config: BaseModel, without_effect: Collection[str] = (), today: Callable[[dict[str, Any]], dict[str, Any]] = dict
+) -> None:
     """Raise where the folder was begun with other settings; a folder without `config.toml` was not begun.
 
     Args:
         folder: Folder of a run, whose `config.toml` holds the settings that it was begun with.
         config: Settings of now.
         without_effect: Full names of settings that may differ.
+        today: Gives settings that an earlier version wrote as this one has them.
     """
     written = folder / "config.toml"
     if not written.exists():
         return
-    changed = changed_settings(read_toml(written), tomllib.loads(dump_toml(config)), without_effect)
+    changed = changed_settings(today(read_toml(written)), tomllib.loads(dump_toml(config)), without_effect)
     if changed:
         more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
         raise ValueError(

@@ -42,10 +42,10 @@ def _ablate(
 
     Without gaze the eye counts as not recorded, or its view stays on the screen where gaze is declared; without gaze_error declared gaze is
     taken to be exact, without saccades eye movements modulate nothing; without behaviour its channels count as not recorded, without
-    feature_gains they change gains of units alone and not what these prefer; without recurrence the core has no gated memory and sees nine
-    frames alone, without normalisation its channels are not divided by what all of them do nearby; without prior readouts stay as gradients
-    left them, without location neighbours in cortex tell nothing; without pretraining the core begins anew. Intervals hold for these two
-    fits: another seed is in none of them.
+    feature_gains behaviour and eye movements give channels of the core no gains; without recurrence the core has no gated memory and sees
+    nine frames alone, without normalisation its channels are not divided by what all of them do nearby; without prior readouts stay as
+    gradients left them, without location neighbours in cortex tell nothing; without pretraining the core begins anew. Intervals hold for
+    these two fits: another seed is in none of them.
     """
     with words():
         from graphtwin.kinds import ABLATION, TWIN, require_kind, require_place

@@ -32,7 +32,8 @@ class ConvolutionalConfig(BaseModel):
     features: int = Field(48, ge=1, description="Channels of the core's output, which readouts weigh.")
     normalised: bool = Field(True, description="Whether channels are divided by what all of them do nearby (divisive normalisation).")
     feature_gains: bool = Field(
-        True, description="Whether behaviour gives each animal's hidden channels gains, so that what units prefer changes with its state."
+        True,
+        description="Whether behaviour and eye movements give hidden channels gains of each animal, so that what units prefer changes.",
     )
 
 
@@ -134,6 +135,9 @@ class FoundationConfig(BaseModel):
     readout_weight_decay: float = Field(0.5, ge=0, description="Weight decay of the feature weights of readouts.")
 
 
+LATER_SETTINGS = {"location": False, "feature_gains": False}  # of twins and cores from before these were settings
+
+
 def as_told_today(told: dict[str, Any], origin: str) -> dict[str, Any]:
     """Settings that an earlier version wrote, as this one has them; an error where a twin was made in a way that is no more.
 
@@ -141,15 +145,19 @@ def as_told_today(told: dict[str, Any], origin: str) -> dict[str, Any]:
         told: Nested settings of `FoundationConfig`; twins from before `location` or the core's `feature_gains` were settings had neither.
         origin: Name of the file they are from, for the error.
     """
-    twin = dict(told.get("twin", {}))
-    if twin.pop(POSITION_FROM_CORTEX, False):
+    twin = told.get("twin", {})
+    if not isinstance(twin, dict):
+        return told  # validation says what is wrong
+    if twin.get(POSITION_FROM_CORTEX) is True:
         raise ValueError(
             f"{origin}: twin.{POSITION_FROM_CORTEX} is true: its units look where a function of their place in cortex put them, which this "
             "version does not have. Train again: `location`, on where it is left out, takes its place; or use the version that wrote it."
         )
-    if "core" in twin and twin["core"]["kind"] != "dense_lstm":
-        twin["core"] = {"feature_gains": False} | twin["core"]
-    return {"location": False} | told | {"twin": twin}
+    core = twin.get("core")
+    if isinstance(core, dict) and core.get("kind", "recurrent") in ("recurrent", "feedforward"):
+        core = {"feature_gains": LATER_SETTINGS["feature_gains"]} | core
+    twin = {name: core if name == "core" else value for name, value in twin.items() if (name, value) != (POSITION_FROM_CORTEX, False)}
+    return {"location": LATER_SETTINGS["location"]} | told | {"twin": twin}
 
 
 class PopulationConfig(BaseModel):

@@ -127,7 +127,7 @@ def test_a_core_of_before_location_is_kept_for_new_animals_and_its_folder_gone_o
     assert "exit 0" in said
     assert f"neighbours in cortex are not asked about the units of {animals[1].name} either" in said
     again = command("train", animals[0], "--out", earlier, "--resume", "--threads", 1, *settings())
-    assert "different now: location was not set, is true. Use" in again
+    assert "different now: location was false, is true" in again
     other = of_an_earlier_version(run, tmp_path / "other", from_cortex=True)
     words = "config.toml: twin.position_from_cortex is true: its units look where a function of their place in cortex put them"
     assert words in command("transfer", other, animals[1], "--out", tmp_path / "none")

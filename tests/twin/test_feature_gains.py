@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from graphtwin.artifacts import read_tensors, write_tensors
+from graphtwin.config import validate
 from graphtwin.execute import torch_seeded
 from graphtwin.twin.fit import FoundationConfig, fitted_of, read_twin, train_foundation, write_twin
+from graphtwin.twin.fit.fingerprint import core_fingerprint, fingerprint
 from graphtwin.twin.model import AnimalStart, ConvolutionalConfig, DenseLstmConfig, Twin
-from graphtwin.twin.settings import TwinConfig
+from graphtwin.twin.settings import TwinConfig, as_told_today
 from tests.twin.planted_recording import plant
 
 CORE = ConvolutionalConfig(first=4, hidden=8, features=6, normalised=False)
@@ -56,6 +60,19 @@ def test_gains_change_with_the_state_from_frame_to_frame_and_other_channels_keep
     assert (gains[:, [0, 1, 3, 4, 5, 6, 7]] == 1).all()
 
 
+@pytest.mark.parametrize("normalised", [False, True])
+def test_gains_come_after_channels_are_divided_by_what_others_do(normalised: bool):
+    of, state, entered = twin(CORE.model_copy(update={"normalised": normalised})), torch.full((1, 12, 2), 2.0), []
+    of.core.blocks[0].register_forward_pre_hook(lambda _, inputs: entered.append(inputs[0]))
+    _, modulation = seen(of, state)
+    with torch.no_grad():
+        of.animal("one").feature_gain[3] = 0.7
+    seen(of, state)
+    before, after = entered
+    assert torch.allclose(after[:, 3], before[:, 3] * torch.exp(0.7 * modulation[0, 0].sum()), atol=1e-5)
+    assert torch.equal(after[:, [0, 1, 2, 4, 5, 6, 7]], before[:, [0, 1, 2, 4, 5, 6, 7]])
+
+
 def test_an_animal_without_behaviour_has_features_of_the_film_alone():
     of = twin(behaviour=0)
     before, _ = seen(of, torch.zeros(1, 12, 0))
@@ -83,3 +100,18 @@ def test_a_twin_from_before_there_were_gains_is_read_as_one_without(tmp_path: Pa
     old = read_twin(tmp_path / "old.pt")
     assert old.config == read_twin(tmp_path / "new.pt").config
     assert old.twin.animal("old").feature_gain is None
+    before = replace(old, config=_without_the_setting(old.config))
+    assert (fingerprint(old), core_fingerprint(old)) == (fingerprint(before), core_fingerprint(before))  # its names of before
+
+
+def _without_the_setting(config: FoundationConfig) -> FoundationConfig:
+    """Settings of which none says that gains are off, as before there were any: they are dumped without it, as a default is."""
+    return config.model_copy(update={"twin": config.twin.model_copy(update={"core": CORE})})
+
+
+@pytest.mark.parametrize(
+    "told", [{"twin": 3}, {"twin": {"core": 3}}, {"twin": {"core": {"kind": "other"}}}, {"twin": {"position_from_cortex": "no"}}]
+)
+def test_damaged_settings_of_an_earlier_version_are_refused_in_words(told: dict[str, Any]):
+    with pytest.raises(ValueError, match=r"config\.toml"):
+        validate(FoundationConfig, as_told_today(told, "config.toml"), "config.toml")

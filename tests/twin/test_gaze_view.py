@@ -252,6 +252,15 @@ def test_parts_that_declared_gaze_gives_can_be_left_out_and_frames_that_count_st
     fitted = untrained(replace(small, recording=erring), window_deg=(40.0, 26.0))
     assert [str(part) for part in Part] == list(PARTS)  # what the command takes
     assert {"gaze", "gaze_error", "saccades"} <= set(parts_of(fitted, False, None, "run"))
+    unmoved = replace(
+        fitted,
+        animals={
+            name: replace(seen, scales=replace(seen.scales, behaviour=np.array([[0.0], [1.0]]))) for name, seen in fitted.animals.items()
+        },
+    )
+    parts = parts_of(unmoved, False, None, "run")  # eye movements move gains of channels where behaviour does not
+    assert "behaviour" not in parts
+    assert "feature_gains" in parts
     perspective = {name: PARTS[name].config(fitted.config).twin.perspective for name in ("gaze", "gaze_error", "saccades")}
     assert (perspective["gaze"].learn, perspective["gaze_error"].error_deg, perspective["saccades"].saccades) == (False, 0.0, False)
     windows = [clips_of(PARTS[name].recording(erring))[0].read(0) for name in ("gaze", "recurrence")]

@@ -93,7 +93,7 @@ def _lacks_behaviour(fitted: FittedTwin, kept: bool) -> str:
 def _lacks_feature_gains(fitted: FittedTwin, kept: bool) -> str:
     if not getattr(fitted.config.twin.core, "feature_gains", False):
         return "behaviour gives the channels of its core no gains (twin.core.feature_gains)"
-    return _lacks_behaviour(fitted, kept)
+    return "" if _declared(fitted) and fitted.config.twin.perspective.saccades else _lacks_behaviour(fitted, kept)
 
 
 def _lacks_recurrence(fitted: FittedTwin, kept: bool) -> str:

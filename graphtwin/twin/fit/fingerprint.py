@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import BaseModel
 
 from graphtwin.schema import TWIN, TWIN_CORE
 from graphtwin.twin.fit.fitted_twin import FORMAT, FittedTwin, plain_animal
+from graphtwin.twin.settings import LATER_SETTINGS
 
 BYTES = 6  # bytes of a fingerprint: two of a million twins are alike once in five hundred such collections
 
@@ -26,14 +28,14 @@ def fingerprint(fitted: FittedTwin) -> str:
     It begins with a letter: twelve digits alone, or with one e among them, would come back from a .csv as a number.
     """
     animals = {name: plain_animal(seen) for name, seen in fitted.animals.items()}
-    settings = fitted.config.model_dump(mode="json", exclude_defaults=True)
+    settings = _told(fitted.config)
     return "t" + _digits({"settings": settings, "animals": animals, "weights": fitted.twin.state_dict()})
 
 
 def core_fingerprint(fitted: FittedTwin) -> str:
     """C and 12 hexadecimal digits of the weights of a core and the mixture that it expects readouts to be draws from."""
     share, mean, covariance = fitted.twin.prior()
-    settings = fitted.config.twin.core.model_dump(mode="json", exclude_defaults=True)
+    settings = _told(fitted.config.twin.core)
     prior = {"share": share, "mean": mean, "covariance": covariance}
     return "c" + _digits({"settings": settings, "prior": prior, "weights": fitted.twin.core.state_dict()})
 
@@ -41,6 +43,16 @@ def core_fingerprint(fitted: FittedTwin) -> str:
 def stamps(fitted: FittedTwin) -> dict[str, str]:
     """Fingerprints of a twin and its core by the columns of tables: `twin`, `twin_core`."""
     return {TWIN: fingerprint(fitted), TWIN_CORE: core_fingerprint(fitted)}
+
+
+def _told(config: BaseModel) -> dict[str, Any]:
+    """Settings that are no defaults; later ones at what twins did before there were any name no other twin, and are left out."""
+    return _without_later(config.model_dump(mode="json", exclude_defaults=True))
+
+
+def _without_later(settings: dict[str, Any]) -> dict[str, Any]:
+    parts = {name: _without_later(value) if isinstance(value, dict) else value for name, value in settings.items()}
+    return {name: value for name, value in parts.items() if value != {} and value is not LATER_SETTINGS.get(name, {})}
 
 
 def _digits(content: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import pandas as pd
 
 from graphtwin import artifacts
 from graphtwin.begun import require_same_settings
-from graphtwin.config import dump_toml, read_toml
+from graphtwin.config import dump_toml
 from graphtwin.folders import WORK, require_as_written
 from graphtwin.kinds import TWIN, require_kind, require_place
 from graphtwin.sources import open_recording
@@ -74,12 +75,10 @@ def require_twin_place(out: Path, config: FoundationConfig, resume: bool, force:
         force: Whether a twin that is there may be taken away.
         inputs: Recordings and the twin that are read.
     """
-    from graphtwin.twin.settings import POSITION_FROM_CORTEX, as_told_today
+    from graphtwin.twin.settings import as_told_today
 
     if require_place(out, TWIN, resume, force, inputs):
-        if (begun := out / "config.toml").exists():
-            as_told_today(read_toml(begun), str(begun))
-        require_same_settings(out, config, (f"twin.{POSITION_FROM_CORTEX}",))
+        require_same_settings(out, config, today=partial(as_told_today, origin=str(out / "config.toml")))
 
 
 def identity_of(recording: Recording) -> str:
