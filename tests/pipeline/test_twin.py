@@ -113,9 +113,11 @@ def test_a_new_animal_is_fitted_onto_the_core_as_it_is(animals: list[Path], run:
 
 
 def of_an_earlier_version(run: Path, folder: Path, from_cortex: bool) -> Path:
-    """The twin of a folder as versions wrote it that had a setting more, and one less."""
+    """The twin of a folder as versions wrote it that had a setting more, and two less."""
     earlier = Path(shutil.copytree(run, folder))
-    told = (earlier / "config.toml").read_text().replace("location = true\n", "")
+    told = (earlier / "config.toml").read_text().replace("location = true\n", "").replace("feature_gains = true\n", "")
+    assert "location" not in told
+    assert "feature_gains" not in told
     told = told.replace("[twin]\n", f"[twin]\nposition_from_cortex = {str(from_cortex).lower()}\n")
     (earlier / "config.toml").write_text(told)
     return earlier
@@ -126,8 +128,11 @@ def test_a_core_of_before_location_is_kept_for_new_animals_and_its_folder_gone_o
     said = command("transfer", earlier, animals[1], "--out", tmp_path / "new", "--minutes", 0.1, "--threads", 1).replace("\n", " ")
     assert "exit 0" in said
     assert f"neighbours in cortex are not asked about the units of {animals[1].name} either" in said
+    assert f"behaviour changes gains of the units of {animals[1].name}, and not what they prefer" in said
     again = command("train", animals[0], "--out", earlier, "--resume", "--threads", 1, *settings())
-    assert "different now: location was false, is true" in again
+    assert "different now: " in again
+    assert "location was false, is true" in again
+    assert "twin.core.feature_gains was false, is true" in again
     other = of_an_earlier_version(run, tmp_path / "other", from_cortex=True)
     words = "config.toml: twin.position_from_cortex is true: its units look where a function of their place in cortex put them"
     assert words in command("transfer", other, animals[1], "--out", tmp_path / "none")

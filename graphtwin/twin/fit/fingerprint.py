@@ -52,7 +52,8 @@ def _told(config: BaseModel) -> dict[str, Any]:
 
 def _without_later(settings: dict[str, Any]) -> dict[str, Any]:
     parts = {name: _without_later(value) if isinstance(value, dict) else value for name, value in settings.items()}
-    return {name: value for name, value in parts.items() if value != {} and value is not LATER_SETTINGS.get(name, {})}
+    later = {name for name, value in parts.items() if name in LATER_SETTINGS and value == LATER_SETTINGS[name]}
+    return {name: value for name, value in parts.items() if name not in later and value != {}}
 
 
 def _digits(content: Mapping[str, Any]) -> str:

@@ -174,6 +174,12 @@ def transfer_twin(
             "the core anew to have them asked.",
             run, recordings[0].name,
         )  # fmt: skip
+    if config.twin.core.kind != "dense_lstm" and "feature_gains" not in told.get("twin", {}).get("core", {}):
+        log.info(
+            "%s: its core is from before `twin.core.feature_gains` was a setting: behaviour changes gains of the units of %s, and not what "
+            "they prefer. Train the core anew to have that told.",
+            run, recordings[0].name,
+        )  # fmt: skip
     config = load_twin(run).config
     config = config if monitor is None else config.model_copy(update={"monitor": monitor})
     return _train(recordings, [folder], Path(out), config, minutes, seed, resume, threads, device_of(device), Path(run), force, images)
