@@ -99,7 +99,7 @@ def test_declared_means_are_read_and_said_and_training_on_them_leaves_out_bits_o
 
 def test_what_was_found_is_said_on_the_screen(tmp_path: Path):
     words = trained(write(tmp_path / "static1-1-1-means", averaged=True))
-    assert "not recorded: behaviour (data/behavior is 0 throughout), eye position (data/pupil_center is 0 or NaN throughout)" in words
+    assert "not recorded: behaviour (data/behavior is 0 throughout), eye position (data/pupil_center is 0, NaN or inf" in words
     assert "tier train holds 24 means of about 3 showings" in words
     assert "of the prediction is left to the ridge on energies (6 validation trials)" in words
 

@@ -156,11 +156,15 @@ def test_the_delay_of_a_file_is_taken_out_by_the_clock_of_its_trace(written: Pat
         read_nwb(in_unit(path, "deg", "{about}"), deconvolve=None)
 
 
-def test_declared_gaze_without_a_screen_or_with_an_axis_never_measured_is_doubted_in_words(tmp_path: Path, caplog):
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_declared_gaze_without_a_screen_or_with_an_axis_never_measured_is_doubted_in_words(tmp_path: Path, caplog, value: float):
     folder = declared(video_folder(tmp_path / "video"), unit="degrees")
     read_sensorium(folder)
     assert "declares the gaze and no monitor: degrees become places on a screen of 55.2 x 31 cm at 15 cm" in caplog.text
     assert "axis" not in caplog.text
-    change_all(folder, "pupil_center", lambda stored: np.where(np.arange(2)[:, None] == 1, np.nan, stored))
+    change_all(folder, "pupil_center", lambda stored: np.where(np.arange(2)[:, None] == 1, value, stored))
     read_sensorium(folder)
-    assert "its vertical axis is NaN throughout: the view follows nothing" in caplog.text
+    assert "its vertical axis is NaN or infinite throughout: the view follows nothing" in caplog.text
+    change_all(folder, "pupil_center", lambda stored: np.full_like(stored, value))
+    assert read_sensorium(folder).gaze is None
+    assert "declares the gaze, and no eye position was recorded: the view follows nothing" in caplog.text

@@ -72,8 +72,8 @@ def test_channels_of_zeros_over_the_whole_recording_were_not_recorded(tmp_path: 
     with caplog.at_level(logging.INFO, "graphtwin"):
         recording = read_sensorium(folder)
     assert (
-        "not recorded: pupil_size_change (data/behavior is 0 throughout), eye position (data/pupil_center is 0 or NaN throughout)."
-        in caplog.text
+        "not recorded: pupil_size_change (data/behavior is 0 throughout), eye position (data/pupil_center is 0, NaN or infinite "
+        "throughout)." in caplog.text
     )
     assert recording.behaviour == ("pupil_size", "running")
     np.testing.assert_array_equal(recording.open_trial(1).behaviour, kept[None, [0, 2]])

@@ -1,8 +1,8 @@
 """What a recording in the layout of a Sensorium release measured beside the responses: behaviour and eye position, or none of them.
 
-A channel that is 0 (or NaN) over the whole recording, as files are that were written for an animal whose eye was not tracked, carries
-nothing: it is taken as not recorded, and said. A channel that stands at another value is kept, and checks find it. Nothing that was
-not recorded is filled in.
+A channel that is 0 (or NaN, and of eyes infinite) over the whole recording, as files are that were written for an animal whose eye was
+not tracked, carries nothing: it is taken as not recorded, and said. A channel that stands at another value is kept, and checks find it.
+Nothing that was not recorded is filled in.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class SideChannels:
         stored: Number of columns of the files.
         eye: Whether eye position was.
         lacking: What was not recorded, in words.
-        missing_axes: Names of the axes of eye position that are NaN throughout.
+        missing_axes: Names of the axes of eye position that are NaN or infinite throughout.
     """
 
     names: tuple[str, ...]
@@ -94,11 +94,11 @@ def side_channels_in(files: ArrayFiles, layout: ReleaseLayout, numbers: list[int
     eye, missing_axes = _there(files, EYE, numbers), tuple[str, ...]()
     axes = _measured(files, EYE, numbers, OF_EYE) if eye else np.zeros(OF_EYE, dtype=bool)
     if eye and not axes.all():
-        nowhere = np.isnan(_frames(files, f"{EYE}/{numbers[0]}.npy", OF_EYE)).all(0)
+        nowhere = ~np.isfinite(_frames(files, f"{EYE}/{numbers[0]}.npy", OF_EYE)).any(0)
         missing_axes = tuple(name for name, there, gone in zip(AXES, axes, nowhere, strict=True) if gone and not there)
     if eye and not axes.any():
         eye = False
-        lacking.append(f"eye position ({EYE} is 0 or NaN throughout)")
+        lacking.append(f"eye position ({EYE} is 0, NaN or infinite throughout)")
     elif not eye:
         lacking.append(f"eye position (no {EYE})")
     columns = tuple(np.flatnonzero(measured).tolist())
@@ -119,11 +119,15 @@ def _there(files: ArrayFiles, folder: str, numbers: list[int]) -> bool:
 
 
 def _measured(files: ArrayFiles, folder: str, numbers: list[int], n_rows: int) -> Bool[np.ndarray, " rows"]:
-    """Whether each row has a value other than 0 and NaN in any trial; of a recording of one value nobody knows, and all rows count."""
+    """Whether each row has a value other than 0 and NaN in any trial; of a recording of one value nobody knows, and all rows count.
+
+    An infinite position of the eye is a missing one; infinite behaviour is told where trials are read.
+    """
     found, frames = np.zeros(n_rows, dtype=bool), 0
     for number in numbers:
         values = _frames(files, f"{folder}/{number}.npy", n_rows)
-        found |= (np.nan_to_num(values) != 0).any(0)
+        known = np.isfinite(values) if folder == EYE else ~np.isnan(values)
+        found |= (known & (values != 0)).any(0)
         frames += len(values)
         if found.all():
             break

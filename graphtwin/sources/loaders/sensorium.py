@@ -116,8 +116,8 @@ def _doubt_gaze(name: str, missing_axes: tuple[str, ...], has_monitor: bool) -> 
     """Warn where declared gaze lacks what turns it into a place on the screen: one of its axes, or the screen."""
     if missing_axes:
         log.warning(
-            "%s: config.json declares the gaze, but its %s axis is NaN throughout: the view follows nothing. Write 0 where the eye does "
-            "not turn that way, or take the entry away.", name, missing_axes[0],
+            "%s: config.json declares the gaze, but its %s axis is NaN or infinite throughout: the view follows nothing. Write 0 where the "
+            "eye does not turn that way, or take the entry away.", name, missing_axes[0],
         )  # fmt: skip
     if not has_monitor:
         log.warning(
