@@ -9,6 +9,8 @@ for it is named, is the stacked 2D core of neuralpredictors (`neuralpredictors_b
 Rows of pictures are a recording of single pictures on disk, of 48 x 48 pixels: 420 to train on and 100 to test, each of these seven times.
 They are read as `twin train` and `twin score` read them, and again without keeping what was read and every trial answered by itself.
 
+Rows of gaze are steps of training while the eyes move, over one of an animal whose gaze nobody measured.
+
 Rows of energies are what the ridges beside cores see, against products with the whole spectrum of every frame, a filter each.
 """
 
@@ -31,7 +33,7 @@ from torch import nn
 from torch.nn import functional
 
 from graphtwin.sources import open_recording
-from graphtwin.sources.formats import KeptArrays, Recording
+from graphtwin.sources.formats import Gaze, KeptArrays, Recording
 from graphtwin.twin.data import Clips, Window, clips_of, held_out_clips
 from graphtwin.twin.fit import FoundationConfig, Objective, evidence, optimisers
 from graphtwin.twin.model import FINE_CELLS, AnimalStart, Twin, energies_of_frames, scattered, tensors
@@ -41,6 +43,7 @@ HEIGHT, WIDTH, CLIPS, FRAMES = 36, 64, 4, 60
 UNITS = (1_000, 8_000)
 SIDE, TRAINED, TESTED, REPEATS = 48, 420, 100, 7  # pixels of a picture; pictures; showings of each that is tested
 PICTURE_UNITS = (50, 400)
+FIXATION = 12  # frames that the eye rests
 
 
 class Baseline(nn.Module):
@@ -203,6 +206,24 @@ def energy_rows() -> None:
     print(f"energies and energies of energies, {SIDE} x {SIDE} pixels: {64 / seconds:,.0f} pictures a core-second")
 
 
+def gaze_rows(units: int) -> None:
+    """Print what a step of training costs while the eyes move, over one of an animal whose gaze nobody measured."""
+    config, window = FoundationConfig(), window_of(units, CLIPS, FRAMES)
+    fixated = 10 * np.random.default_rng(0).standard_normal((CLIPS, FRAMES // FIXATION, 2), dtype=np.float32)
+    windows = {"declared": replace(window, eye_position=fixated.repeat(FIXATION, axis=1))}
+    windows |= {"none": window, "erring": windows["declared"]}
+    seconds = {}
+    for name, gaze in {"none": None, "declared": Gaze(), "erring": Gaze(error_deg=1.0)}.items():
+        torch.manual_seed(0)
+        start = AnimalStart(np.random.default_rng(0).uniform(-0.8, 0.8, (units, 2)), np.full(units, 0.3), 2, frame_rate_hz=30.0, gaze=gaze)
+        twin = Twin(config.twin, {"mouse": start}).train()
+        objective = Objective(twin)
+        step = step_of(lambda of=objective, seen=windows[name]: of("mouse", seen), optimisers(twin, config))  # type: ignore[misc]
+        seconds[name] = core_seconds(step, 3)
+    declared, erring = (seconds[name] / seconds["none"] for name in ("declared", "erring"))
+    print(f"gaze, {units:,} units: a step takes {declared:.2f} x as long where gaze is declared, {erring:.2f} x where it errs by 1 degree")
+
+
 def main(python: str | None = None) -> None:
     torch.set_num_threads(1)
     for units in UNITS:
@@ -215,6 +236,7 @@ def main(python: str | None = None) -> None:
         if python is not None:
             library = by_neuralpredictors(python, units)
             print(f"{units:,} units: {training / library:.0f} x the stacked 2D core of neuralpredictors ({library:.1f})")
+        gaze_rows(units)
     energy_rows()
     for units in PICTURE_UNITS:
         picture_rows(units)
