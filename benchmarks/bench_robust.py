@@ -18,17 +18,12 @@ import torch
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from graphtwin.robustness.attacks import STEP, pgd
-from graphtwin.robustness.classifier import Classifier
-from graphtwin.robustness.classifier_fit import fit_classifier
-from graphtwin.robustness.distortions import DISTORTIONS, distorted
-from graphtwin.robustness.pictures import LabelledPictures
-from graphtwin.robustness.recipes import CO_TRAINING, NONE, SIMILARITY, Recipe
-from graphtwin.robustness.settings import RobustConfig
-from graphtwin.robustness.teachers import TWIN
+from graphtwin.robustness import DISTORTIONS, Classifier, LabelledPictures, RobustConfig, distorted, fit_classifier, pgd, tried
 
 CLASSES, PICTURES, UNITS, SIDES = 10, 1024, 200, (8, 16, 32)
 EPOCHS = 3
+MODELS = ("none", "similarity, twin", "co-training, twin")
+STEP = 2.5  # of the largest change, over the number of steps, that a step takes
 STRENGTH = 0.05  # largest change of a pixel
 
 
@@ -90,10 +85,10 @@ def main() -> None:
         steps = EPOCHS * (len(data.training(config.validation, config.seed, 0)[0]) // config.batch)
         textbook = core_ms(lambda of=data: textbook_fit(of, config)) / steps
         told = []
-        for recipe in (Recipe(NONE), Recipe(SIMILARITY, TWIN, 1.0), Recipe(CO_TRAINING, TWIN, 1.0)):
+        for recipe in {one.model: one for one in tried(config.teaching) if one.model in MODELS}.values():
             teacher = answers if recipe.teacher else None
             took = core_ms(lambda of=data, by=recipe, rows=teacher: fit_classifier(of, by, rows, config, 0)) / steps
-            told.append(f"{recipe.way} {took:.1f} ({took / textbook:.2f} x)")
+            told.append(f"{recipe.model} {took:.1f} ({took / textbook:.2f} x)")
         step = f"{side} x {side} pixels: a step of {config.batch} pictures, textbook by labels alone {textbook:.1f} core-ms, ours "
         print(step + ", ".join(told))
         classifier, pictures = classifier_of(side).eval(), torch.from_numpy(grey)

@@ -1,6 +1,6 @@
 """Does function make classifiers robust? Those drawn to a twin's similarity or code, beside controls, under distortions and attacks."""
 
-from graphtwin.robustness.attacks import gradient_checks
+from graphtwin.robustness.attacks import gradient_checks, pgd
 from graphtwin.robustness.classifier import Classifier
 from graphtwin.robustness.classifier_fit import FittedClassifier, fit_classifier
 from graphtwin.robustness.curves import CLEAN, attacked_rows, curves
@@ -38,6 +38,7 @@ __all__ = [
     "load_pictures",
     "median_correlation",
     "on_screen",
+    "pgd",
     "predicted_responses",
     "scores",
     "shown_responses",
