@@ -24,6 +24,7 @@ from graphtwin.cli import (
     twin_made,
     twin_simulate,
     types,
+    view,
 )
 
 app = typer.Typer(
@@ -37,7 +38,7 @@ app = typer.Typer(
     "anew; a folder of any other kind is left alone. Each folder says in its kind.json what it is.",
 )
 
-for family in (graph, pairs, power, types, simulation, check, settings_table):
+for family in (graph, pairs, power, types, view, simulation, check, settings_table):
     app.add_typer(family.app)
 twin.app.add_typer(twin_made.app)
 twin.app.add_typer(ablate.app)

@@ -1,0 +1,53 @@
+"""The command line of the explorer: graphtwin view."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graphtwin.cli.refusals import words
+
+app = typer.Typer(rich_markup_mode="rich")
+
+EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin view runs/minnie65
+
+graphtwin view runs/minnie65 --export minnie65.html
+
+graphtwin view runs/minnie65 --host 0.0.0.0 --port 8080
+"""
+
+
+@app.command("view", epilog=EXAMPLES)
+def _view(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished `graphtwin run`.")],
+    export: Annotated[Path | None, typer.Option(help="Write one .html that opens without a server, and end.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen at; beyond this machine the page asks for a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes one that is free.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Write over an --export that is there.")] = False,
+) -> None:
+    """Look around in a run: its neurons in the tissue and on the map of embeddings, each with what is known and was predicted of it.
+
+    A page is served to this machine until Ctrl-C, or written as one file. Click a neuron for its card and its partners; drag over two
+    groups to ask whether one connects to the other more often than to others at the same distance. Nothing is asked of another host.
+    """
+    with words():
+        from graphtwin.artifacts import PAGES, require_new
+        from graphtwin.extras import require_packages
+        from graphtwin.kinds import RUN, require_kind
+
+        require_kind(run, RUN)
+        require_packages("graphtwin view", "matplotlib", "jinja2")
+        from graphtwin.explorer import serve, write_explorer
+
+        if export is not None:
+            require_new(export, PAGES, force)
+            typer.echo(write_explorer(run, export))
+            return
+        try:
+            serve(run, host, port, lambda address: typer.echo(f"{address}\nCtrl-C ends it."))
+        except KeyboardInterrupt:
+            return

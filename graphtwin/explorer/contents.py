@@ -1,0 +1,227 @@
+"""What a page shows of a run: its neurons with all that is known and was predicted of each, as arrays that a browser reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from graphtwin import schema
+from graphtwin.explorer.packed import pack
+from graphtwin.explorer.pairs_shown import LOWEST, STEP, PairsShown, pairs_shown
+from graphtwin.kinds import RUN, require_kind
+from graphtwin.report import RunFolder
+from graphtwin.tuning import are_directions, describe_tuning, direction_degrees, embedding_columns, speaking_units
+
+CATEGORIES = {
+    "cell_type": "cell type",
+    "cell_class": "cell class",
+    "layer": "layer",
+    "brain_area": "brain area",
+    "axon_status": "axon, proofread",
+}
+MOST_CATEGORIES = 60  # of a column that colours can still mean something in
+TUNING = (
+    ("preferred_orientation", "preferred orientation", "degrees"),
+    ("preferred_direction", "preferred direction", "degrees"),
+    ("gosi", "orientation selectivity (gOSI)", ""),
+    ("gdsi", "direction selectivity (gDSI)", ""),
+)
+OF_FUNCTION = ("graph model, function", "network alone, function")  # models of the card, the first that there is
+UNKNOWN = 255  # code of a category that is not known
+
+
+def contents_of(folder: str) -> bytes:
+    """All that a page shows of a finished run, packed.
+
+    Args:
+        folder: Folder that `graphtwin run` wrote.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        ValueError: It is no finished run, or has more pairs than a browser holds.
+    """
+    require_kind(folder, RUN)
+    run = RunFolder.open(folder)
+    neurons = run.table("tables/neurons")
+    if neurons is None:
+        raise ValueError(f"{folder}: tables/neurons.parquet is missing or empty. Make the run again.")
+    neurons = neurons.sort_values("nucleus_id", ignore_index=True)
+    row_of = pd.Series(np.arange(len(neurons)), index=neurons["nucleus_id"])
+    words: dict[str, Any] = {
+        "name": run.path.resolve().name,
+        "axes": list(run.axes()),
+        "source": (run.json("provenance") or {}).get("inputs", {}).get("name", ""),
+    }
+    arrays: dict[str, np.ndarray] = {"nucleus_id": neurons["nucleus_id"].to_numpy(np.int64)}
+    places = [f"{axis}_um" for axis in run.axes()]
+    if set(places) <= set(neurons) and neurons[places].notna().all(axis=1).any():
+        arrays["places"] = neurons[places].to_numpy(np.float32)
+    if "name" in neurons:
+        words["names"] = neurons["name"].fillna("").astype(str).tolist()
+    columns: list[dict[str, Any]] = []
+    units = _units(run, row_of, words, arrays, columns)
+    _categories(neurons, units, columns, arrays)
+    _places(neurons, places, columns, arrays)
+    _predicted(run, row_of, words, arrays, columns)
+    _roots(run, row_of, words, arrays)
+    shown = pairs_shown(run)
+    if shown is not None:
+        _pairs(run, shown, row_of, words, arrays)
+    verdicts = run.json("verdicts") or []
+    words |= {"columns": columns, "verdicts": [str(one["sentence"]) for one in verdicts if "sentence" in one]}
+    return pack(words, arrays)
+
+
+def _column(columns: list[dict[str, Any]], arrays: dict[str, np.ndarray], name: str, label: str, values: np.ndarray, **more: Any) -> None:
+    arrays[f"column {name}"] = values
+    columns.append({"name": name, "label": label} | more)
+
+
+def _categories(neurons: pd.DataFrame, units: pd.DataFrame | None, columns: list[dict[str, Any]], arrays: dict[str, np.ndarray]) -> None:
+    """Columns of few words, those of a unit for its nucleus."""
+    areas = (
+        None
+        if units is None or "brain_area" not in units
+        else units.set_index("nucleus_id")["brain_area"].reindex(neurons["nucleus_id"]).array
+    )
+    told = neurons if areas is None else neurons.assign(brain_area=areas)
+    made: list[dict[str, Any]] = []
+    for name, label in CATEGORIES.items():
+        if name not in told or not told[name].notna().any():
+            continue
+        values = told[name].astype("string")
+        names = sorted(values.dropna().unique(), key=lambda one: (-int((values == one).sum()), one))
+        if len(names) <= MOST_CATEGORIES:
+            codes = pd.Categorical(values, categories=names).codes
+            _column(made, arrays, name, label, np.where(codes < 0, UNKNOWN, codes).astype(np.uint8), categories=[str(one) for one in names])
+    columns[:0] = made
+
+
+def _places(neurons: pd.DataFrame, places: list[str], columns: list[dict[str, Any]], arrays: dict[str, np.ndarray]) -> None:
+    for name in places:
+        if name in neurons and neurons[name].notna().any():
+            _column(columns, arrays, name, name.removesuffix("_um"), neurons[name].to_numpy(np.float32), unit="um")
+
+
+def _units(
+    run: RunFolder, row_of: pd.Series, words: dict[str, Any], arrays: dict[str, np.ndarray], columns: list[dict[str, Any]]
+) -> pd.DataFrame | None:
+    """Units with their tuning, their embeddings and the map of these; returns the units that speak for their nuclei."""
+    units, embeddings = run.table("tables/units"), run.table("embeddings")
+    if units is None or embeddings is None:
+        return None
+    keys = [*schema.UNIT_KEY, "nucleus_id"]
+    known = units.merge(embeddings, on=keys, how="left", validate="one_to_one")
+    known = known[known["nucleus_id"].isin(row_of.index)].reset_index(drop=True)
+    words["units"] = known[list(schema.UNIT_KEY)].to_numpy().tolist()
+    arrays["unit neuron"] = row_of[known["nucleus_id"]].to_numpy(np.int32)
+    numeric = units.select_dtypes("number").columns.difference(keys, sort=False)
+    if 0 < len(numeric) <= 64:
+        arrays["unit tuning"] = known[numeric].to_numpy(np.float32)
+        words["tuning"] = {"columns": list(numeric)}
+        if are_directions(pd.DataFrame({"column": numeric})):
+            words["tuning"]["degrees"] = direction_degrees(list(numeric)).tolist()
+    spoken = speaking_units(known)
+    vectors = spoken[embedding_columns(spoken)].to_numpy(np.float64)
+    held = np.isfinite(vectors).all(axis=1)
+    rows = row_of[spoken["nucleus_id"]].to_numpy()[held]
+    centred = vectors[held] - vectors[held].mean(0)
+    _, size, axes = np.linalg.svd(centred, full_matrices=False)
+    spread = np.full((len(row_of), 2), np.nan, np.float32)
+    spread[rows, : min(2, len(axes))] = centred @ axes[:2].T
+    arrays["map"] = spread
+    share = np.square(size) / max(float(np.square(size).sum()), 1e-300)
+    words["map"] = {"shares": [float(one) for one in share[:2]]}
+    whole = np.full((len(row_of), vectors.shape[1]), np.nan, np.float32)
+    whole[rows] = vectors[held]
+    arrays["embedding"] = whole
+    for at in range(vectors.shape[1]):
+        _column(columns, arrays, f"embedding_{at}", f"embedding, coordinate {at}", whole[:, at].copy())
+    if "degrees" in words.get("tuning", {}):
+        held = np.isfinite(spoken[numeric].to_numpy(np.float64)).all(axis=1)
+        tuned = describe_tuning(spoken.loc[held, numeric].to_numpy(np.float64), np.array(words["tuning"]["degrees"]))
+        for name, label, unit in TUNING:
+            values = np.full(len(row_of), np.nan, np.float32)
+            values[row_of[spoken["nucleus_id"][held]].to_numpy()] = tuned[name]
+            _column(columns, arrays, name, label, values, unit=unit)
+    if "reliability" in spoken:
+        values = np.full(len(row_of), np.nan, np.float32)
+        values[row_of[spoken["nucleus_id"]].to_numpy()] = spoken["reliability"]
+        _column(columns, arrays, "reliability", "reliability of the embedding", values)
+    return spoken
+
+
+def _predicted(
+    run: RunFolder, row_of: pd.Series, words: dict[str, Any], arrays: dict[str, np.ndarray], columns: list[dict[str, Any]]
+) -> None:
+    """Types and positions as they were predicted of neurons that were held out, with their errors as columns."""
+    for task in ("cell_type", "layer"):
+        table = _of_model(run.table(f"predictions/{task}"))
+        if table is None:
+            continue
+        chances = [name for name in table if name.startswith("probability_")]
+        of_class = np.full((len(row_of), len(chances)), np.nan, np.float32)
+        rows = row_of[table["nucleus_id"]].to_numpy()
+        of_class[rows] = table[chances].to_numpy(np.float32)
+        arrays[f"predicted {task}"] = of_class
+        words[f"predicted {task}"] = {"model": table["model"].iloc[0], "classes": [name.removeprefix("probability_") for name in chances]}
+        of_true = np.full(len(row_of), np.nan, np.float32)
+        named = {name.removeprefix("probability_"): at for at, name in enumerate(chances)}
+        true = table["true"].map(named).to_numpy(np.float64)
+        told = np.isfinite(true)
+        of_true[rows[told]] = table[chances].to_numpy(np.float32)[told, true[told].astype(int)]
+        _column(columns, arrays, f"{task}_probability", f"probability given to the true {task.replace('_', ' ')}", of_true)
+    table = _of_model(run.table("predictions/position"))
+    if table is None:
+        return
+    words["predicted position"] = {"model": table["model"].iloc[0], "targets": list(table["target"].unique())}
+    told_of = np.full((len(row_of), table["target"].nunique(), 3), np.nan, np.float32)
+    for at, (target, part) in enumerate(table.groupby("target", sort=False)):
+        rows = row_of[part["nucleus_id"]].to_numpy()
+        told_of[rows, at] = part[["true_um", "mean_um", "sd_um"]].to_numpy(np.float32)
+        error = np.full(len(row_of), np.nan, np.float32)
+        error[rows] = (part["mean_um"] - part["true_um"]).to_numpy(np.float32)
+        _column(columns, arrays, f"{target}_error", f"{target} as predicted, less what is true", error, unit="um")
+    arrays["predicted position"] = told_of
+
+
+def _of_model(table: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Rows of the first model of function that there is, of neurons held out by themselves, one a nucleus."""
+    if table is None:
+        return None
+    table = table[table["split"] == "neuron"]
+    for model in OF_FUNCTION:
+        if (table["model"] == model).any():
+            table = table[table["model"] == model]
+            return table.drop_duplicates([name for name in ("nucleus_id", "target") if name in table])
+    return None
+
+
+def _roots(run: RunFolder, row_of: pd.Series, words: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    roots = run.table("tables/root_ids")
+    if roots is None:
+        return
+    roots = roots[roots["nucleus_id"].isin(row_of.index) & (roots["root_id"] != 0)].sort_values("root_id")
+    versions = sorted(roots["materialization"].unique().tolist())
+    arrays["root id"] = roots["root_id"].to_numpy(np.int64)
+    arrays["root neuron"] = row_of[roots["nucleus_id"]].to_numpy(np.int32)
+    arrays["root version"] = pd.Categorical(roots["materialization"], categories=versions).codes.astype(np.uint8)
+    words["versions"] = versions
+
+
+def _pairs(run: RunFolder, shown: PairsShown, row_of: pd.Series, words: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    for side, ids in {"pre": shown.pre, "post": shown.post}.items():
+        unknown = ids[~np.isin(ids, row_of.index)]
+        if len(unknown):
+            raise ValueError(
+                f"{run.path}: {len(unknown)} of {len(ids)} {side}synaptic nuclei of predictions/connectivity.parquet are not in "
+                f"tables/neurons.parquet, first {unknown[0]}. Make the run again."
+            )
+        arrays[side] = row_of[ids].to_numpy(np.int32)
+    arrays["connected"] = shown.connected
+    arrays["synapse size"] = shown.synapse_size
+    for model, levels in shown.levels.items():
+        arrays[f"levels {model}"] = levels
+    words["pairs"] = {"models": list(shown.levels), "scores": shown.scores, "lowest": LOWEST, "step": STEP}

@@ -1,0 +1,45 @@
+"""The page: words, style and scripts of the explorer in one file, with what it shows inside it or fetched from the server beside it."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib import colormaps
+
+from graphtwin.artifacts import write_text
+from graphtwin.explorer.contents import contents_of
+
+SCRIPTS = ("packed.js", "colours.js", "tissue.js", "map.js", "card.js", "groups.js", "explorer.js")  # in the order in which they run
+RAMP, CIRCLE = "cividis", "twilight"  # colours of numbers, and of angles, that are told apart with every common colour vision
+
+
+def write_explorer(run: str | Path, to: str | Path) -> Path:
+    """Write the explorer of a finished run as one file that opens without a server; returns its path.
+
+    Args:
+        run: Folder that `graphtwin run` wrote.
+        to: File to write, .html.
+    """
+    return write_text(render(Path(run).resolve().name, base64.b64encode(contents_of(str(run))).decode()), Path(to))
+
+
+def render(name: str, contents: str = "") -> str:
+    """The page as HTML.
+
+    Args:
+        name: Run that is shown, for the title until its contents are read.
+        contents: What it shows, packed and in base64; where there is none the page asks its server for `contents`.
+    """
+    environment = Environment(loader=PackageLoader("graphtwin.explorer", "static"), undefined=StrictUndefined, autoescape=True)
+    loaded = environment.loader
+    assert loaded is not None
+    text = {one: loaded.get_source(environment, one)[0] for one in (*SCRIPTS, "explorer.css")}
+    ramps = {
+        kind: [round(255 * part) for at in range(256) for part in colormaps[name](at)[:3]]
+        for kind, name in (("ramp", RAMP), ("circle", CIRCLE))
+    }
+    return environment.get_template("explorer.html.j2").render(
+        name=name, style=text.pop("explorer.css"), script="\n".join(text.values()), ramps=ramps, contents=contents
+    )

@@ -1,0 +1,99 @@
+"""Candidate pairs of a run as matrices of axons and targets: which of them connect, and what models said of each before it was known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int, UInt8
+
+from graphtwin.report import RunFolder
+
+PAIRS = "predictions/connectivity"
+GRAPH_MODEL = "graph model"
+KEYS = ("pre_nucleus_id", "post_nucleus_id", "connected", "size", "fold", "distance_um", "exposure")
+NO_CANDIDATE = 255  # level of a pair that nobody looked at
+LOWEST, STEP = -12.0, 16.0 / 254  # log odds of level 0, and of a level more
+MOST = 30_000_000  # candidates that a page holds in the memory of a browser
+
+
+@dataclass(frozen=True)
+class PairsShown:
+    """Candidate pairs.
+
+    Attributes:
+        pre: Nucleus of each axon, ascending.
+        post: Nucleus of each target, ascending.
+        levels: Of each model shown, the log odds of every pair as a level; 255 where the pair was no candidate.
+        connected: Place in `pre` and in `post` of every connected candidate.
+        synapse_size: Size of the synapses of each connected candidate, summed, as the source has it; NaN where it is not known.
+        scores: Average precision of each model on all held-out candidates, with its 95 % interval over axons; in words of its row.
+    """
+
+    pre: Int[np.ndarray, " axons"]
+    post: Int[np.ndarray, " targets"]
+    levels: dict[str, UInt8[np.ndarray, "axons targets"]]
+    connected: Int[np.ndarray, "connected 2"]
+    synapse_size: Float[np.ndarray, " connected"]
+    scores: dict[str, dict[str, float]]
+
+
+def pairs_shown(run: RunFolder) -> PairsShown | None:
+    """The candidates of a run whose wiring was predicted; None where it was not.
+
+    The graph model is shown, and the model that did best on held-out axons where that is another.
+
+    Raises:
+        ValueError: More candidates than a browser holds.
+    """
+    columns = run.columns(PAIRS)
+    if not columns:
+        return None
+    models = _chosen(run, [name for name in columns if name not in KEYS])
+    table = run.table(PAIRS, [*[name for name in KEYS[:4] if name in columns], *models])
+    if table is None:
+        return None
+    pre, row = np.unique(table["pre_nucleus_id"].to_numpy(np.int64), return_inverse=True)
+    post, column = np.unique(table["post_nucleus_id"].to_numpy(np.int64), return_inverse=True)
+    if len(pre) * len(post) > MOST:
+        raise ValueError(
+            f"{run.path}: {len(pre):,} axons x {len(post):,} targets are {len(pre) * len(post):,} pairs; a page holds {MOST:,}. Look at a "
+            "run of fewer axons."
+        )
+    levels = {}
+    for model in models:
+        of_model = np.full((len(pre), len(post)), NO_CANDIDATE, np.uint8)
+        of_model[row, column] = to_levels(table[model].to_numpy(np.float64))
+        levels[model] = of_model
+    rows = np.flatnonzero(table["connected"].to_numpy(bool))
+    size = table["size"].to_numpy(np.float32)[rows] if "size" in table else np.full(len(rows), np.nan, np.float32)
+    connected = np.stack([row[rows], column[rows]], axis=1).astype(np.int32)
+    return PairsShown(pre, post, levels, connected, size, _scores(run, models))
+
+
+def to_levels(probability: Float[np.ndarray, " pairs"]) -> UInt8[np.ndarray, " pairs"]:
+    """Log odds as levels of .063, from -12 to 4; what lies beyond is at the end."""
+    kept = np.clip(probability, 1e-12, 1 - 1e-12)
+    return np.clip(np.rint((np.log(kept / (1 - kept)) - LOWEST) / STEP), 0, NO_CANDIDATE - 1).astype(np.uint8)
+
+
+def _precision(run: RunFolder) -> pd.DataFrame:
+    metrics = run.table("metrics")
+    if metrics is None:
+        return pd.DataFrame(columns=["model", "estimate", "low", "high"])
+    asked = {"task": "connectivity", "split": "axon", "subset": "all", "metric": "average_precision"}
+    return metrics.loc[np.logical_and.reduce([metrics[name] == value for name, value in asked.items()])]
+
+
+def _chosen(run: RunFolder, models: list[str]) -> list[str]:
+    found = _precision(run)
+    ranked = [name for name in found.sort_values("estimate", ascending=False)["model"] if name in models]
+    first = [GRAPH_MODEL] if GRAPH_MODEL in models else []
+    return list(dict.fromkeys([*first, *ranked[:1]])) or models[:1]
+
+
+def _scores(run: RunFolder, models: list[str]) -> dict[str, dict[str, float]]:
+    found = _precision(run).set_index("model")
+    named = ["estimate", "low", "high"]
+    return {model: {name: float(found.loc[model, name]) for name in named} for model in models if model in found.index}

@@ -1,0 +1,100 @@
+"""The explorer of a run on this machine: one page and what it shows, to whoever is on the machine, or to others who know a token."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.cookies import CookieError, SimpleCookie
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from graphtwin.explorer.contents import contents_of
+from graphtwin.explorer.page import render
+
+LOOPBACK = ("127.0.0.1", "localhost")
+COOKIE = "graphtwin_token"
+
+
+def serve(run: str | Path, host: str = "127.0.0.1", port: int = 0, told: Callable[[str], None] = print) -> None:
+    """Show the explorer of a finished run until it is stopped.
+
+    Two paths are answered, the page and what it shows, which was read before: no other file can be asked for. Where others than this
+    machine can reach it, its address holds a token that is drawn anew each time.
+
+    Args:
+        run: Folder that `graphtwin run` wrote.
+        host: Address to listen at.
+        port: Port; 0 takes one that is free.
+        told: Is given the address once it answers.
+
+    Raises:
+        OSError: The address or the port cannot be had.
+    """
+    with listening(run, host, port) as (server, address):
+        told(address)
+        server.serve_forever()
+
+
+@contextmanager
+def listening(run: str | Path, host: str = "127.0.0.1", port: int = 0) -> Iterator[tuple[ThreadingHTTPServer, str]]:
+    """A server that listens and answers nobody yet, and the address of its page.
+
+    Args:
+        run: Folder that `graphtwin run` wrote.
+        host: Address to listen at.
+        port: Port; 0 takes one that is free.
+    """
+    token = "" if host in LOOPBACK else secrets.token_urlsafe(24)
+    answers = {
+        "/": ("text/html; charset=utf-8", render(Path(run).resolve().name).encode()),
+        "/contents": ("application/octet-stream", contents_of(str(run))),
+    }
+    server = ThreadingHTTPServer((host, port), type("Handler", (_Handler,), {"answers": answers, "token": token}))
+    server.daemon_threads = True
+    with server:
+        yield server, f"http://{host}:{server.server_address[1]}/" + (f"?token={token}" if token else "")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers what it was given, and nothing else."""
+
+    answers: dict[str, tuple[str, bytes]]
+    token: str
+
+    def do_GET(self) -> None:
+        asked = urlsplit(self.path)
+        if not self._may(parse_qs(asked.query).get("token", [""])[0]):
+            words = "Open the address that graphtwin view printed, with its token." if self.token else "Open the address that was printed."
+            return self._answer(HTTPStatus.FORBIDDEN, "text/plain; charset=utf-8", words.encode())
+        if asked.path not in self.answers:
+            return self._answer(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"Nothing is here.")
+        return self._answer(HTTPStatus.OK, *self.answers[asked.path])
+
+    def _may(self, given: str) -> bool:
+        """Whether the token is known; without one, whether the page was asked for by a name of this machine."""
+        if not self.token:
+            return self.headers.get("Host", "").rsplit(":", 1)[0] in LOOPBACK
+        try:
+            held = SimpleCookie(self.headers.get("Cookie", "")).get(COOKIE)
+        except CookieError:
+            held = None
+        return any(hmac.compare_digest(one.encode(), self.token.encode()) for one in (given, held.value if held else ""))
+
+    def _answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Referrer-Policy", "no-referrer")
+        if self.token and status == HTTPStatus.OK:
+            self.send_header("Set-Cookie", f"{COOKIE}={self.token}; HttpOnly; SameSite=Strict")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is printed for a request."""

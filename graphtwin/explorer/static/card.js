@@ -1,0 +1,151 @@
+// What is known and was predicted of one neuron. All words go in as text, never as markup.
+function make(tag, attributes = {}, ...inside) {
+  const svg = ["svg", "path", "circle", "line", "text", "rect", "title", "g"].includes(tag);
+  const made = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) name.startsWith("on") ? made.addEventListener(name.slice(2), value) : made.setAttribute(name, value);
+  made.append(...inside.filter((one) => one !== null && one !== undefined));
+  return made;
+}
+
+// A table with a caption that is sorted by a click on a heading; cells are text, numbers or elements.
+function sortable(caption, headings, rows, file) {
+  const body = make("tbody");
+  const text = (cell) => (cell instanceof Node ? cell.textContent : typeof cell === "number" ? number(cell) : cell ?? "");
+  const fill = () => body.replaceChildren(...rows.map((row) => make("tr", {}, ...row.map((cell) => make("td", typeof cell === "number" ? { class: "num" } : {}, cell instanceof Node ? cell : text(cell))))));
+  const head = headings.map((heading, at) => make("th", { scope: "col", "aria-sort": "none" }, make("button", { type: "button", onclick: () => {
+    const up = head[at].getAttribute("aria-sort") === "descending";
+    head.forEach((one) => one.setAttribute("aria-sort", "none"));
+    head[at].setAttribute("aria-sort", up ? "ascending" : "descending");
+    const key = (row) => (row[at] instanceof Node ? Number(row[at].dataset?.key ?? NaN) || row[at].textContent : row[at]);
+    rows.sort((p, q) => { const [a, b] = [key(p), key(q)]; const order = a > b || (Number.isNaN(b) && !Number.isNaN(a)) ? 1 : a < b ? -1 : 0; return up ? order : -order; });
+    fill();
+  } }, heading)));
+  fill();
+  const save = make("button", { type: "button", class: "save", onclick: () => {
+    const quoted = (one) => (/[",\n]/.test(one) ? `"${one.replaceAll('"', '""')}"` : one);
+    saveAs(file + ".csv", new Blob([[headings, ...rows].map((row) => row.map((cell) => quoted(String(typeof cell === "number" ? cell : text(cell)))).join(",")).join("\n") + "\n"], { type: "text/csv" }));
+  } }, "save as CSV");
+  return make("div", { class: "scroll" }, make("table", {}, make("caption", {}, caption, " ", save), make("thead", {}, make("tr", {}, ...head)), body));
+}
+
+function saveAs(name, blob) {
+  const link = make("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+// Bars of chances, the true class marked.
+function chances(title, classes, values, truth) {
+  const rows = classes.map((label, at) => make("li", label === truth ? { class: "true" } : {}, make("span", { class: "what" }, label + (label === truth ? " (true)" : "")),
+    make("span", { class: "bar" }, make("span", { style: `width:${(100 * values[at]).toFixed(1)}%` })), make("span", { class: "num" }, values[at].toFixed(2))));
+  return make("section", {}, make("h3", {}, title), make("ul", { class: "chances" }, ...rows));
+}
+
+// A position as predicted with its SD beside what is true.
+function positions(title, targets, told) {
+  const spans = targets.map((target, at) => {
+    const [truth, mean, sd] = [told[3 * at], told[3 * at + 1], told[3 * at + 2]];
+    if (!Number.isFinite(mean)) return null;
+    const off = (mean - truth) / sd;
+    return make("li", {}, make("span", { class: "what" }, target), make("span", {}, `${number(truth)} um; predicted ${number(mean)} ± ${number(sd)} um, ${Math.abs(off).toFixed(1)} SD ${off > 0 ? "too large" : "too small"}`));
+  });
+  return spans.some(Boolean) ? make("section", {}, make("h3", {}, title), make("ul", { class: "facts" }, ...spans)) : null;
+}
+
+function curve(degrees, values, label) {
+  const [w, h, left, bottom] = [280, 110, 34, 20], most = Math.max(...values, 1e-9);
+  const x = (at) => left + ((w - left - 6) * at) / (values.length - 1), y = (value) => h - bottom - ((h - bottom - 8) * value) / most;
+  const path = [...values].map((value, at) => `${at ? "L" : "M"}${x(at).toFixed(1)} ${y(value).toFixed(1)}`).join("");
+  const peak = [...values].indexOf(Math.max(...values));
+  return make("svg", { viewBox: `0 0 ${w} ${h}`, role: "img", "aria-label": `${label}: largest, ${number(most)}, at ${number(degrees[peak])} degrees` },
+    make("line", { x1: left, x2: w - 6, y1: h - bottom, y2: h - bottom, class: "axis" }),
+    make("text", { x: left, y: h - 5 }, `${number(degrees[0])}`), make("text", { x: w - 6, y: h - 5, "text-anchor": "end" }, `${number(degrees.at(-1))} degrees`),
+    make("text", { x: left - 4, y: y(most) + 8, "text-anchor": "end" }, number(most, 2)), make("text", { x: left - 4, y: h - bottom, "text-anchor": "end" }, "0"),
+    make("path", { d: path, class: "curve" }), ...[...values].map((value, at) => make("circle", { cx: x(at), cy: y(value), r: 2.5 }, make("title", {}, `${number(degrees[at])} degrees: ${number(value)}`))));
+}
+
+class Card {
+  constructor(frame, contents, pairs, choose) { Object.assign(this, { frame, contents, pairs, choose }); }
+
+  // How a neuron is called: its name where it has one, else its nucleus.
+  called(i) {
+    const name = this.contents.words.names?.[i];
+    return name || String(this.contents.arrays.nucleus_id[i]);
+  }
+
+  link(i) { return make("button", { type: "button", class: "neuron", onclick: () => this.choose(i) }, this.called(i)); }
+
+  value(name, i) {
+    const column = this.contents.words.columns.find((one) => one.name === name), values = this.contents.arrays["column " + name];
+    if (!column) return null;
+    if (column.categories) return values[i] === 255 ? null : column.categories[values[i]];
+    return Number.isFinite(values[i]) ? values[i] : null;
+  }
+
+  show(i, model) {
+    if (i < 0) { this.frame.replaceChildren(make("p", {}, "Choose a neuron: click a point, or give an id above.")); return; }
+    const { words, arrays } = this.contents;
+    const facts = words.columns.filter((one) => !/^embedding_|_error$|_probability$/.test(one.name)).map((one) => [one, this.value(one.name, i)]).filter(([, value]) => value !== null);
+    const parts = [make("h2", {}, `Neuron ${this.called(i)}`),
+      make("ul", { class: "facts" }, make("li", {}, make("span", { class: "what" }, "nucleus"), make("span", {}, String(arrays.nucleus_id[i]))),
+        ...facts.map(([one, value]) => make("li", {}, make("span", { class: "what" }, one.label), make("span", {}, typeof value === "number" ? `${number(value)} ${one.unit || ""}` : value))), ...this.roots(i))];
+    for (const task of ["cell_type", "layer"]) {
+      const told = words["predicted " + task], values = arrays["predicted " + task];
+      if (!told || !Number.isFinite(values[i * told.classes.length])) continue;
+      const n = told.classes.length;
+      parts.push(chances(`${task.replace("_", " ")}, predicted while held out (${told.model})`, told.classes, values.subarray(i * n, (i + 1) * n), this.value(task, i)));
+    }
+    const places = words["predicted position"];
+    if (places) { const n = 3 * places.targets.length; parts.push(positions(`position, predicted while held out (${places.model})`, places.targets, arrays["predicted position"].subarray(i * n, (i + 1) * n))); }
+    parts.push(...this.units(i), ...this.partners(i, model));
+    this.frame.replaceChildren(...parts.filter(Boolean));
+  }
+
+  roots(i) {
+    const { words, arrays } = this.contents, found = [];
+    if (!words.versions) return found;
+    for (let k = 0; k < arrays["root neuron"].length; k++) if (arrays["root neuron"][k] === i) {
+      const root = String(arrays["root id"][k]), version = words.versions[arrays["root version"][k]];
+      found.push(make("li", {}, make("span", { class: "what" }, `root id, version ${version}`), make("span", {}, root, " ", neuroglancer(words.source, version, [root]))));
+    }
+    return found;
+  }
+
+  units(i) {
+    const { words, arrays } = this.contents, found = [];
+    if (!words.units) return found;
+    for (let k = 0; k < words.units.length; k++) if (arrays["unit neuron"][k] === i) {
+      const name = `unit ${words.units[k].join("/")} (session, scan, unit)`;
+      const n = words.tuning?.columns.length, values = n ? arrays["unit tuning"].subarray(k * n, (k + 1) * n) : null;
+      const drawn = words.tuning?.degrees && values.every(Number.isFinite) ? curve(words.tuning.degrees, values, `Responses of ${name}`) : null;
+      found.push(make("section", {}, make("h3", {}, name), drawn));
+    }
+    return found;
+  }
+
+  partners(i, model) {
+    const { pairs } = this;
+    if (!pairs) return [];
+    const found = [];
+    const table = (list, other, caption, file) => list.length ? sortable(caption, ["neuron", "type", "distance, um", "similarity", "probability", "synapses, size"],
+      list.map(({ neuron, distance, similarity, probability, size }) => { const link = this.link(neuron); link.dataset.key = neuron; return [link, this.value("cell_type", neuron) ?? "", distance, similarity, probability, size]; }), file) : null;
+    const id = this.called(i);
+    for (const [side, connected, predicted] of [["out", "Targets", "Most probable targets that are not connected"], ["in", "Inputs", "Most probable inputs that are not connected"]]) {
+      const of = pairs.of(i, side, model);
+      if (!of) continue;
+      found.push(make("section", {}, make("h3", {}, `${connected}: ${of.connected.length} connected of ${of.candidates} candidates`),
+        table(of.connected, side, `${connected} of ${id}; probabilities are those of ${model}, given while the axon was held out`, `${id}_${side}_connected`),
+        table(of.probable, side, predicted, `${id}_${side}_predicted`)));
+    }
+    if (!found.length) found.push(make("p", {}, "Nobody looked at this neuron's axon or inputs: it is in no candidate pair."));
+    return found;
+  }
+}
+
+// A link to the public segmentation that a root id belongs to; null where we know of none. It is followed only when it is asked for.
+function neuroglancer(source, version, roots) {
+  const layers = { minnie65: `precomputed://gs://iarpa_microns/minnie/minnie65/seg_m${version}` };
+  if (!layers[source]) return null;
+  const state = { layers: [{ type: "segmentation", source: layers[source], segments: roots, name: `m${version}` }], layout: "3d" };
+  return make("a", { href: "https://neuroglancer-demo.appspot.com/#!" + encodeURIComponent(JSON.stringify(state)), target: "_blank", rel: "noopener noreferrer" }, "Neuroglancer");
+}

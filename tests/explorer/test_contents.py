@@ -1,0 +1,121 @@
+"""A page holds what the run says: every neuron, its tables, and every candidate pair with what was predicted of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graphtwin.explorer.contents import contents_of
+from graphtwin.explorer.packed import pack
+from graphtwin.explorer.pairs_shown import to_levels
+from tests.explorer.reading import unpacked
+
+
+@pytest.fixture(scope="module")
+def shown(finished: Path):
+    return unpacked(contents_of(str(finished)))
+
+
+def test_what_is_packed_comes_back_and_other_kinds_are_refused():
+    arrays = {"a": np.arange(3, dtype=np.uint8), "b": np.array([[1.5, np.nan]], np.float32), "c": np.array([2**60], np.int64)}
+    words, back = unpacked(pack({"name": "run ü"}, arrays))
+    assert words["name"] == "run ü"
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(back[name], array)
+    with pytest.raises(TypeError, match="array 'd' is of float64"):
+        pack({}, {"d": np.zeros(2)})
+
+
+def test_every_neuron_is_there_with_its_place_and_its_classes(shown, finished):
+    words, arrays = shown
+    neurons = pd.read_parquet(finished / "tables/neurons.parquet").sort_values("nucleus_id", ignore_index=True)
+    np.testing.assert_array_equal(arrays["nucleus_id"], neurons["nucleus_id"])
+    np.testing.assert_allclose(arrays["places"], neurons[["x_um", "depth_um", "z_um"]], rtol=1e-6)
+    (column,) = [one for one in words["columns"] if one["name"] == "cell_type"]
+    told = [None if code == 255 else column["categories"][code] for code in arrays["column cell_type"]]
+    assert told == neurons["cell_type"].astype(object).where(neurons["cell_type"].notna(), None).tolist()
+    assert (
+        np.isnan(arrays["column embedding_0"]).sum()
+        == len(neurons) - pd.read_parquet(finished / "embeddings.parquet")["nucleus_id"].nunique()
+    )
+
+
+def test_every_candidate_pair_has_the_probability_that_the_run_gave_it(shown, finished):
+    words, arrays = shown
+    table = pd.read_parquet(finished / "predictions/connectivity.parquet")
+    ids = arrays["nucleus_id"]
+    row = pd.Series(np.arange(len(arrays["pre"])), index=ids[arrays["pre"]])[table["pre_nucleus_id"]].to_numpy()
+    column = pd.Series(np.arange(len(arrays["post"])), index=ids[arrays["post"]])[table["post_nucleus_id"]].to_numpy()
+    assert words["pairs"]["models"][0] == "graph model"
+    for model in words["pairs"]["models"]:
+        levels = arrays[f"levels {model}"]
+        assert (levels != 255).sum() == len(table)
+        told = 1 / (1 + np.exp(-(words["pairs"]["lowest"] + words["pairs"]["step"] * levels[row, column].astype(float))))
+        true = table[model].to_numpy()
+        inside = np.abs(np.log(true / (1 - true)) + 4) < 8
+        np.testing.assert_allclose(told[inside], true[inside], rtol=0.04)
+        np.testing.assert_allclose(words["pairs"]["scores"][model]["estimate"], _precision(finished, model))
+    connected = np.zeros(arrays["levels graph model"].shape, bool)
+    connected[tuple(arrays["connected"].T)] = True
+    np.testing.assert_array_equal(connected[row, column], table["connected"])
+
+
+def _precision(run: Path, model: str) -> float:
+    metrics = pd.read_parquet(run / "metrics.parquet")
+    return float(
+        metrics.query(
+            "task == 'connectivity' and split == 'axon' and subset == 'all' and metric == 'average_precision' and model == @model"
+        )["estimate"].item()
+    )
+
+
+def test_the_model_that_did_best_stands_beside_the_graph_model(spoilt):
+    metrics = pd.read_parquet(spoilt / "metrics.parquet")
+    ranked = metrics["metric"].eq("average_precision") & metrics["model"].eq("distance") & metrics["subset"].eq("all")
+    metrics.loc[ranked, "estimate"] = 1.0
+    metrics.to_parquet(spoilt / "metrics.parquet")
+    words, _ = unpacked(contents_of(str(spoilt)))
+    assert words["pairs"]["models"] == ["graph model", "distance"]
+
+
+def test_levels_are_log_odds_to_a_thirtieth_and_end_at_the_ends():
+    odds = np.linspace(-11.9, 3.9, 400)
+    back = -12 + 16 / 254 * to_levels(1 / (1 + np.exp(-odds)))
+    assert np.abs(back - odds).max() < 0.0325
+    np.testing.assert_array_equal(to_levels(np.array([0.0, 1e-300, 1.0])), [0, 0, 254])
+
+
+def test_predictions_are_those_of_held_out_neurons(shown, finished):
+    words, arrays = shown
+    table = pd.read_parquet(finished / "predictions/cell_type.parquet")
+    told = words["predicted cell_type"]
+    held = table[(table["split"] == "neuron") & (table["model"] == told["model"])].drop_duplicates("nucleus_id")
+    rows = np.searchsorted(arrays["nucleus_id"], held["nucleus_id"])
+    np.testing.assert_allclose(arrays["predicted cell_type"][rows], held[[f"probability_{name}" for name in told["classes"]]], rtol=1e-6)
+    assert np.isfinite(arrays["predicted cell_type"]).all(axis=1).sum() == len(held)
+
+
+@pytest.mark.parametrize(
+    "lost", ["predictions/connectivity.parquet", "embeddings.parquet", "tables/root_ids.parquet", "metrics.parquet", "verdicts.json"]
+)
+def test_a_run_without_a_table_is_shown_without_what_it_told(spoilt, lost):
+    (spoilt / lost).unlink()
+    words, arrays = unpacked(contents_of(str(spoilt)))
+    assert ("pairs" in words) == ("connectivity" not in lost)
+    assert ("map" in words) == (lost != "embeddings.parquet")
+    assert ("root id" in arrays) == ("root_ids" not in lost)
+
+
+def test_pairs_of_neurons_that_the_run_does_not_know_are_refused(spoilt):
+    neurons = pd.read_parquet(spoilt / "tables/neurons.parquet").sort_values("nucleus_id")
+    neurons.iloc[3:].to_parquet(spoilt / "tables/neurons.parquet", index=False)
+    with pytest.raises(ValueError, match=r"3 of 40 presynaptic nuclei .* first " + str(neurons["nucleus_id"].iloc[0])):
+        contents_of(str(spoilt))
+
+
+def test_other_folders_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"nothing that graphtwin wrote\. Give a run of the graph model"):
+        contents_of(str(tmp_path))
