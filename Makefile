@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test quick checks tests bench
+.PHONY: run test quick checks tests test-browser bench
 run: $(STAMP)
 	$(BIN)/graphtwin run --resume --out runs/minnie65
 
@@ -25,6 +25,10 @@ checks: $(STAMP)
 # One thread a process: two processes of two threads on two cores are twice as slow. Bytecode is kept: processes that tests start compile nothing again.
 tests: $(STAMP)
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
+
+# Needs node, npm and Chromium.
+test-browser: $(STAMP)
+	tests/browser/run.sh
 
 bench: $(STAMP)
 	for benchmark in benchmarks/bench_*.py; do $(BIN)/python $$benchmark || exit 1; done

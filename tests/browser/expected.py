@@ -1,0 +1,48 @@
+"""What the explorer of a run must say, worked out from the run's tables: python tests/browser/expected.py RUN > expected.json."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+BIN_UM = 20
+
+
+def main(run: Path) -> None:
+    neurons = pd.read_parquet(run / "tables/neurons.parquet").set_index("nucleus_id")
+    pairs = pd.read_parquet(run / "predictions/connectivity.parquet")
+    places = neurons[["x_um", "depth_um", "z_um"]]
+    apart = places.loc[pairs["pre_nucleus_id"]].to_numpy() - places.loc[pairs["post_nucleus_id"]].to_numpy()
+    pairs["away"] = np.linalg.norm(apart, axis=1)
+    classes = neurons["cell_type"].value_counts().index[:2].tolist()
+    of_a = pairs[neurons["cell_type"].reindex(pairs["pre_nucleus_id"]).to_numpy() == classes[0]]
+    of_a = of_a[of_a["away"].notna()]
+    in_b = neurons["cell_type"].reindex(of_a["post_nucleus_id"]).to_numpy() == classes[1]
+    tenth = np.minimum(of_a["away"] // BIN_UM, 59)
+    own, other = of_a[in_b].groupby(tenth[in_b])["connected"], of_a[~in_b].groupby(tenth[~in_b])["connected"]
+    counts = pd.DataFrame({"n": own.size(), "rate": other.mean()}).dropna()
+    expected = (counts["n"] * counts["rate"]).sum() / counts["n"].sum()
+    axon = pairs[pairs["connected"]]["pre_nucleus_id"].value_counts().index[0]
+    targets = pairs[(pairs["pre_nucleus_id"] == axon) & pairs["connected"]]
+    told = {
+        "run": run.name,
+        "neurons": len(neurons),
+        "classes": classes,
+        "connected": int(of_a[in_b]["connected"].sum()),
+        "pairs": int(in_b.sum()),
+        "ratio": float(of_a[in_b]["connected"].mean() / expected),
+        "axon": int(axon),
+        "axon_class": str(neurons["cell_type"].get(axon)),
+        "targets": len(targets),
+        "target": int(targets.sort_values("graph model", ascending=False)["post_nucleus_id"].iloc[0]),
+        "best": float(targets["graph model"].max()),
+    }
+    json.dump(told, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

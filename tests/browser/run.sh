@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# The explorer of a short run of the bundle in Debian's Chromium; screenshots are left in the folder that is printed.
+set -euo pipefail
+cd "$(dirname "$0")"
+bin=$(cd ../../.venv/bin && pwd)
+run=${RUN:-../../runs/browser}
+shots=$(mktemp -d)
+npm install --silent --no-package-lock --no-audit --no-fund
+test -f "$run/manifest.json" || "$bin/graphtwin" run --set preset=short --out "$run"
+"$bin/graphtwin" view "$run" --export "$shots/page.html"
+"$bin/python" expected.py "$run" >"$shots/expected.json"
+"$bin/graphtwin" view "$run" >"$shots/address" &
+server=$!
+trap 'kill $server' EXIT
+for _ in $(seq 60); do grep -q http "$shots/address" && break; sleep 1; done
+node explorer.mjs "$shots/page.html" "$(head -1 "$shots/address")" "$shots/expected.json" "$shots"
+echo "screenshots: $shots"
