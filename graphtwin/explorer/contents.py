@@ -21,7 +21,8 @@ CATEGORIES = {
     "brain_area": "brain area",
     "axon_status": "axon, proofread",
 }
-MOST_CATEGORIES = 60  # of a column that colours can still mean something in
+MOST_CATEGORIES = 254  # codes of a byte, but for that of what is not known
+MOST_COORDINATES = 8  # of embeddings that colours are offered for
 TUNING = (
     ("preferred_orientation", "preferred orientation", "degrees"),
     ("preferred_direction", "preferred direction", "degrees"),
@@ -47,6 +48,7 @@ def contents_of(folder: str) -> bytes:
     neurons = run.table("tables/neurons")
     if neurons is None:
         raise ValueError(f"{folder}: tables/neurons.parquet is missing or empty. Make the run again.")
+    schema.require_unique(neurons, ["nucleus_id"], f"{folder}/tables/neurons.parquet")
     neurons = neurons.sort_values("nucleus_id", ignore_index=True)
     row_of = pd.Series(np.arange(len(neurons)), index=neurons["nucleus_id"])
     words: dict[str, Any] = {
@@ -137,7 +139,7 @@ def _units(
     whole = np.full((len(row_of), vectors.shape[1]), np.nan, np.float32)
     whole[rows] = vectors[held]
     arrays["embedding"] = whole
-    for at in range(vectors.shape[1]):
+    for at in range(min(vectors.shape[1], MOST_COORDINATES)):
         _column(columns, arrays, f"embedding_{at}", f"embedding, coordinate {at}", whole[:, at].copy())
     if "degrees" in words.get("tuning", {}):
         held = np.isfinite(spoken[numeric].to_numpy(np.float64)).all(axis=1)

@@ -12,7 +12,9 @@ from graphtwin.artifacts import write_text
 from graphtwin.explorer.contents import contents_of
 
 SCRIPTS = ("packed.js", "colours.js", "tissue.js", "map.js", "card.js", "groups.js", "explorer.js")  # in the order in which they run
-RAMP, CIRCLE = "cividis", "twilight"  # colours of numbers, and of angles, that are told apart with every common colour vision
+# Colours of numbers, of angles and of what has a sign, told apart with every common colour vision; then their share, and what is added so
+# that none is as light or as dark as the paper.
+RAMPS = {"ramp": ("cividis", 0.9, 12.0), "circle": ("twilight", 0.7, 30.0), "signed": ("PuOr", 0.72, 15.0)}
 
 
 def write_explorer(run: str | Path, to: str | Path) -> Path:
@@ -36,10 +38,12 @@ def render(name: str, contents: str = "") -> str:
     loaded = environment.loader
     assert loaded is not None
     text = {one: loaded.get_source(environment, one)[0] for one in (*SCRIPTS, "explorer.css")}
-    ramps = {
-        kind: [round(255 * part) for at in range(256) for part in colormaps[name](at)[:3]]
-        for kind, name in (("ramp", RAMP), ("circle", CIRCLE))
-    }
+    ramps = {kind: _pixels(*told) for kind, told in RAMPS.items()}
     return environment.get_template("explorer.html.j2").render(
         name=name, style=text.pop("explorer.css"), script="\n".join(text.values()), ramps=ramps, contents=contents
     )
+
+
+def _pixels(name: str, share: float, added: float) -> list[int]:
+    """Red, green and blue of 256 colours, one after another."""
+    return [round(255 * share * part + added) for at in range(256) for part in colormaps[name](at / 255)[:3]]

@@ -73,9 +73,9 @@ def pairs_shown(run: RunFolder) -> PairsShown | None:
 
 
 def to_levels(probability: Float[np.ndarray, " pairs"]) -> UInt8[np.ndarray, " pairs"]:
-    """Log odds as levels of .063, from -12 to 4; what lies beyond is at the end."""
+    """Levels of .063 in log odds, from -12 to 4, in which probabilities lie; what is beyond is at the end."""
     kept = np.clip(probability, 1e-12, 1 - 1e-12)
-    return np.clip(np.rint((np.log(kept / (1 - kept)) - LOWEST) / STEP), 0, NO_CANDIDATE - 1).astype(np.uint8)
+    return np.clip(np.floor((np.log(kept / (1 - kept)) - LOWEST) / STEP), 0, NO_CANDIDATE - 1).astype(np.uint8)
 
 
 def _precision(run: RunFolder) -> pd.DataFrame:
@@ -96,4 +96,5 @@ def _chosen(run: RunFolder, models: list[str]) -> list[str]:
 def _scores(run: RunFolder, models: list[str]) -> dict[str, dict[str, float]]:
     found = _precision(run).set_index("model")
     named = ["estimate", "low", "high"]
-    return {model: {name: float(found.loc[model, name]) for name in named} for model in models if model in found.index}
+    known = found[np.isfinite(found[named].to_numpy(np.float64)).all(axis=1)]
+    return {model: {name: float(known.loc[model, name]) for name in named} for model in models if model in known.index}

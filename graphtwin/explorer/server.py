@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,7 @@ from graphtwin.explorer.contents import contents_of
 from graphtwin.explorer.page import render
 
 LOOPBACK = ("127.0.0.1", "localhost")
+EVERYWHERE = "0.0.0.0"  # every address of this machine, which has a name by which others know it
 COOKIE = "graphtwin_token"
 
 
@@ -53,10 +55,14 @@ def listening(run: str | Path, host: str = "127.0.0.1", port: int = 0) -> Iterat
         "/": ("text/html; charset=utf-8", render(Path(run).resolve().name).encode()),
         "/contents": ("application/octet-stream", contents_of(str(run))),
     }
-    server = ThreadingHTTPServer((host, port), type("Handler", (_Handler,), {"answers": answers, "token": token}))
+    try:
+        server = ThreadingHTTPServer((host, port), type("Handler", (_Handler,), {"answers": answers, "token": token}))
+    except OSError as error:
+        raise OSError(f"{host}, port {port}: nothing can listen there ({error.strerror}). Name another --host or --port.") from error
     server.daemon_threads = True
     with server:
-        yield server, f"http://{host}:{server.server_address[1]}/" + (f"?token={token}" if token else "")
+        named = socket.gethostname() if host == EVERYWHERE else host
+        yield server, f"http://{named}:{server.server_address[1]}/" + (f"?token={token}" if token else "")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -66,7 +72,10 @@ class _Handler(BaseHTTPRequestHandler):
     token: str
 
     def do_GET(self) -> None:
-        asked = urlsplit(self.path)
+        try:
+            asked = urlsplit(self.path)
+        except ValueError:
+            return self._answer(HTTPStatus.BAD_REQUEST, "text/plain; charset=utf-8", b"That is no address.")
         if not self._may(parse_qs(asked.query).get("token", [""])[0]):
             words = "Open the address that graphtwin view printed, with its token." if self.token else "Open the address that was printed."
             return self._answer(HTTPStatus.FORBIDDEN, "text/plain; charset=utf-8", words.encode())
@@ -93,8 +102,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Referrer-Policy", "no-referrer")
         if self.token and status == HTTPStatus.OK:
             self.send_header("Set-Cookie", f"{COOKIE}={self.token}; HttpOnly; SameSite=Strict")
-        self.end_headers()
-        self.wfile.write(body)
+        with suppress(ConnectionError):  # a browser that went on
+            self.end_headers()
+            self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Nothing is printed for a request."""

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 BIN_UM = 20
+THRESHOLD = 140  # level of probability
 
 
 def main(run: Path) -> None:
@@ -22,10 +23,11 @@ def main(run: Path) -> None:
     of_a = pairs[neurons["cell_type"].reindex(pairs["pre_nucleus_id"]).to_numpy() == classes[0]]
     of_a = of_a[of_a["away"].notna()]
     in_b = neurons["cell_type"].reindex(of_a["post_nucleus_id"]).to_numpy() == classes[1]
-    tenth = np.minimum(of_a["away"] // BIN_UM, 59)
-    own, other = of_a[in_b].groupby(tenth[in_b])["connected"], of_a[~in_b].groupby(tenth[~in_b])["connected"]
-    counts = pd.DataFrame({"n": own.size(), "rate": other.mean()}).dropna()
-    expected = (counts["n"] * counts["rate"]).sum() / counts["n"].sum()
+    strata = of_a.assign(bin=np.minimum(of_a["away"] // BIN_UM, 59), own=in_b).groupby(["pre_nucleus_id", "bin", "own"])["connected"]
+    n, c = (counts.unstack("own").dropna() for counts in (strata.size(), strata.sum()))
+    ratio = (c[True] * n[False] / n.sum(axis=1)).sum() / (c[False] * n[True] / n.sum(axis=1)).sum()
+    level = THRESHOLD
+    above = pairs[pairs["graph model"] >= 1 / (1 + np.exp(12 - level * 16 / 254))]
     axon = pairs[pairs["connected"]]["pre_nucleus_id"].value_counts().index[0]
     targets = pairs[(pairs["pre_nucleus_id"] == axon) & pairs["connected"]]
     told = {
@@ -34,7 +36,12 @@ def main(run: Path) -> None:
         "classes": classes,
         "connected": int(of_a[in_b]["connected"].sum()),
         "pairs": int(in_b.sum()),
-        "ratio": float(of_a[in_b]["connected"].mean() / expected),
+        "ratio": float(ratio),
+        "controls": int(c[False].sum()),
+        "level": level,
+        "above": len(above),
+        "precision": float(above["connected"].mean()),
+        "recall": float(above["connected"].sum() / pairs["connected"].sum()),
         "axon": int(axon),
         "axon_class": str(neurons["cell_type"].get(axon)),
         "targets": len(targets),

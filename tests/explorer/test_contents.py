@@ -56,7 +56,7 @@ def test_every_candidate_pair_has_the_probability_that_the_run_gave_it(shown, fi
         told = 1 / (1 + np.exp(-(words["pairs"]["lowest"] + words["pairs"]["step"] * levels[row, column].astype(float))))
         true = table[model].to_numpy()
         inside = np.abs(np.log(true / (1 - true)) + 4) < 8
-        np.testing.assert_allclose(told[inside], true[inside], rtol=0.04)
+        np.testing.assert_allclose(told[inside], true[inside], rtol=0.065)
         np.testing.assert_allclose(words["pairs"]["scores"][model]["estimate"], _precision(finished, model))
     connected = np.zeros(arrays["levels graph model"].shape, bool)
     connected[tuple(arrays["connected"].T)] = True
@@ -81,10 +81,10 @@ def test_the_model_that_did_best_stands_beside_the_graph_model(spoilt):
     assert words["pairs"]["models"] == ["graph model", "distance"]
 
 
-def test_levels_are_log_odds_to_a_thirtieth_and_end_at_the_ends():
+def test_levels_are_log_odds_rounded_down_and_end_at_the_ends():
     odds = np.linspace(-11.9, 3.9, 400)
     back = -12 + 16 / 254 * to_levels(1 / (1 + np.exp(-odds)))
-    assert np.abs(back - odds).max() < 0.0325
+    assert ((odds - back >= -1e-9) & (odds - back < 0.063)).all()
     np.testing.assert_array_equal(to_levels(np.array([0.0, 1e-300, 1.0])), [0, 0, 254])
 
 
@@ -107,6 +107,21 @@ def test_a_run_without_a_table_is_shown_without_what_it_told(spoilt, lost):
     assert ("pairs" in words) == ("connectivity" not in lost)
     assert ("map" in words) == (lost != "embeddings.parquet")
     assert ("root id" in arrays) == ("root_ids" not in lost)
+
+
+def test_neurons_that_are_there_twice_are_refused(spoilt):
+    neurons = pd.read_parquet(spoilt / "tables/neurons.parquet")
+    pd.concat([neurons, neurons.iloc[:1]]).to_parquet(spoilt / "tables/neurons.parquet", index=False)
+    with pytest.raises(ValueError, match="nucleus_id"):
+        contents_of(str(spoilt))
+
+
+def test_classes_are_kept_however_many_there_are(spoilt):
+    neurons = pd.read_parquet(spoilt / "tables/neurons.parquet")
+    neurons["cell_type"] = [f"type {at % 200}" for at in range(len(neurons))]
+    neurons.to_parquet(spoilt / "tables/neurons.parquet", index=False)
+    words, _ = unpacked(contents_of(str(spoilt)))
+    assert [len(one["categories"]) for one in words["columns"] if one["name"] == "cell_type"] == [200]
 
 
 def test_pairs_of_neurons_that_the_run_does_not_know_are_refused(spoilt):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import html
+import json
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -10,11 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from graphtwin.cli.app import app
 from graphtwin.explorer.contents import contents_of
+from graphtwin.explorer.page import render
 from graphtwin.explorer.server import listening
 from tests.explorer.reading import unpacked
 
@@ -62,7 +67,7 @@ def test_the_page_and_what_it_shows_are_served_and_no_file_of_any_folder(finishe
 
 def test_beyond_this_machine_a_token_is_asked_for(finished: Path):
     with answering(finished, "0.0.0.0") as address:
-        plain, token = address.replace("0.0.0.0", "127.0.0.1").split("?token=")
+        plain, token = address.replace(socket.gethostname(), "127.0.0.1").split("?token=")
         assert asked(plain)[0] == 403
         assert asked(plain + "?token=" + token[:-1])[0] == 403
         status, _, headers = asked(plain + "?token=" + token)
@@ -94,3 +99,22 @@ def test_other_endings_are_refused(finished: Path, tmp_path: Path, name: str):
     told = CliRunner().invoke(app, ["view", str(finished), "--export", str(tmp_path / name)])
     assert told.exit_code == 2
     assert "Name a .html file" in told.output.replace("\n", " ")
+
+
+def test_a_port_that_is_taken_is_told(finished: Path):
+    with listening(finished) as (server, _):
+        port = server.server_address[1]
+        told = CliRunner().invoke(app, ["view", str(finished), "--port", str(port)])
+    assert told.exit_code == 2
+    assert f"127.0.0.1, port {port}: nothing can listen there" in told.output.replace("\n", " ")
+
+
+def test_colours_of_angles_meet_and_none_is_that_of_the_paper():
+    ramps = json.loads(html.unescape(render("run").split('id="ramps">')[1].split("</script>")[0]))
+    for name, flat in ramps.items():
+        colours = np.array(flat).reshape(256, 3)
+        assert (colours.max(1) > 50).all(), name
+        assert (colours.min(1) < 215).all(), name
+        if name == "circle":
+            assert np.abs(colours[0] - colours[-1]).max() < 5
+            assert np.abs(colours[0] - colours[128]).max() > 60

@@ -34,9 +34,12 @@ function saveAs(name, blob) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
-// Bars of chances, the true class marked.
+const MOST_CHANCES = 5;
+
+// Bars of the largest chances and of the true class, which is marked.
 function chances(title, classes, values, truth) {
-  const rows = classes.map((label, at) => make("li", label === truth ? { class: "true" } : {}, make("span", { class: "what" }, label + (label === truth ? " (true)" : "")),
+  const order = classes.map((_, at) => at).sort((a, b) => values[b] - values[a]), shown = order.filter((at, place) => place < MOST_CHANCES || classes[at] === truth);
+  const rows = shown.map((at) => [classes[at], at]).map(([label, at]) => make("li", label === truth ? { class: "true" } : {}, make("span", { class: "what" }, label + (label === truth ? " (true)" : "")),
     make("span", { class: "bar" }, make("span", { style: `width:${(100 * values[at]).toFixed(1)}%` })), make("span", { class: "num" }, values[at].toFixed(2))));
   return make("section", {}, make("h3", {}, title), make("ul", { class: "chances" }, ...rows));
 }
@@ -86,7 +89,7 @@ class Card {
     if (i < 0) { this.frame.replaceChildren(make("p", {}, "Choose a neuron: click a point, or give an id above.")); return; }
     const { words, arrays } = this.contents;
     const facts = words.columns.filter((one) => !/^embedding_|_error$|_probability$/.test(one.name)).map((one) => [one, this.value(one.name, i)]).filter(([, value]) => value !== null);
-    const parts = [make("h2", {}, `Neuron ${this.called(i)}`),
+    const parts = [make("h2", { tabindex: "-1" }, `Neuron ${this.called(i)}`),
       make("ul", { class: "facts" }, make("li", {}, make("span", { class: "what" }, "nucleus"), make("span", {}, String(arrays.nucleus_id[i]))),
         ...facts.map(([one, value]) => make("li", {}, make("span", { class: "what" }, one.label), make("span", {}, typeof value === "number" ? `${number(value)} ${one.unit || ""}` : value))), ...this.roots(i))];
     for (const task of ["cell_type", "layer"]) {
@@ -127,14 +130,14 @@ class Card {
     const { pairs } = this;
     if (!pairs) return [];
     const found = [];
-    const table = (list, other, caption, file) => list.length ? sortable(caption, ["neuron", "type", "distance, um", "similarity", "probability", "synapses, size"],
+    const table = (list, other, caption, file) => list.length ? sortable(caption, ["neuron", "type", "distance, um", "similarity", "probability", "size of synapses"],
       list.map(({ neuron, distance, similarity, probability, size }) => { const link = this.link(neuron); link.dataset.key = neuron; return [link, this.value("cell_type", neuron) ?? "", distance, similarity, probability, size]; }), file) : null;
     const id = this.called(i);
     for (const [side, connected, predicted] of [["out", "Targets", "Most probable targets that are not connected"], ["in", "Inputs", "Most probable inputs that are not connected"]]) {
       const of = pairs.of(i, side, model);
       if (!of) continue;
       found.push(make("section", {}, make("h3", {}, `${connected}: ${of.connected.length} connected of ${of.candidates} candidates`),
-        table(of.connected, side, `${connected} of ${id}; probabilities are those of ${model}, given while the axon was held out`, `${id}_${side}_connected`),
+        table(of.connected, side, `${connected} of ${id}; probabilities (to 3 %) are those of ${model}, given while the axon was held out`, `${id}_${side}_connected`),
         table(of.probable, side, predicted, `${id}_${side}_predicted`)));
     }
     if (!found.length) found.push(make("p", {}, "Nobody looked at this neuron's axon or inputs: it is in no candidate pair."));

@@ -39,11 +39,11 @@ function coloured(contents, column) {
   let [low, high] = quantiles(values, [0.01, 0.99]);
   if (turns) [low, high] = [0, column.name.endsWith("orientation") ? 180 : 360];
   if (signed) [low, high] = [-Math.max(Math.abs(low), Math.abs(high)), Math.max(Math.abs(low), Math.abs(high))];
-  const ramp = RAMPS[turns ? "circle" : "ramp"];
+  const kind = turns ? "circle" : signed ? "signed" : "ramp", ramp = RAMPS[kind];
   for (let i = 0; i < contents.n; i++) {
     known[i] = Number.isFinite(values[i]);
     const at = 3 * Math.max(0, Math.min(255, Math.round((255 * (values[i] - low)) / (high - low || 1))));
     colour[i] = known[i] ? pixel(ramp[at], ramp[at + 1], ramp[at + 2]) : grey;
   }
-  return { colour, known, legend: { low, high, turns, unit: column.unit || "" } };
+  return { colour, known, legend: { low, high, kind, unit: column.unit || "" } };
 }

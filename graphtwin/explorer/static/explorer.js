@@ -30,8 +30,9 @@ function start(contents) {
   const card = new Card($("card"), contents, pairs, choose);
   if (!tissue) $("tissue-frame").replaceChildren(document.createTextNode("This run knows no positions: there is no tissue to draw."));
   if (!map) $("map-frame").replaceChildren(document.createTextNode("This run has no embeddings: there is no map to draw."));
-  else $("map-says").textContent = `First two principal components of the embeddings: ${words.map.shares.map((one) => (100 * one).toFixed(0) + " %").join(" and ")} of their variance.`;
-  $("headline").replaceChildren(...words.verdicts.slice(0, 6).map((one) => make("li", {}, one)));
+  for (const [button, view] of [["save-tissue", tissue], ["save-map", map]]) $(button).hidden = !view;
+  if (map) $("map-says").textContent = `First two principal components of the embeddings: ${words.map.shares.map((one) => (100 * one).toFixed(0) + " %").join(" and ")} of their variance.`;
+  $("headline").replaceChildren(...words.verdicts.map((one) => make("li", {}, one)));
   $("colour").replaceChildren(...words.columns.map((one) => make("option", { value: one.name }, one.label)));
   if (pairs) $("model").replaceChildren(...pairs.models.map((one) => make("option", { value: one }, one)));
   else { $("questions").hidden = true; $("model-choice").hidden = true; }
@@ -64,21 +65,26 @@ function start(contents) {
   function legend(told, marked) {
     const frame = $("legend");
     if (marked) frame.replaceChildren(...GROUPS.filter((name) => state.groups[name]).map((name) => entry(GROUP_COLOURS[name], `${name}: ${state.named[name]}, ${count(state.groups[name])} neurons`)));
-    else if (Array.isArray(told)) frame.replaceChildren(...told.map((one) => entry(one.css, `${one.label} (${one.count.toLocaleString("en")})`)), entry(`rgb(${greyOf()})`, "not known"));
+    else if (Array.isArray(told)) {
+      const more = told.length - PALETTE.length;
+      frame.replaceChildren(...told.slice(0, PALETTE.length).map((one) => entry(one.css, `${one.label} (${one.count.toLocaleString("en")})`)), more > 0 ? `and ${more} more classes, whose colours repeat these` : "", entry(`rgb(${greyOf()})`, "not known"));
+    }
     else {
-      const ramp = RAMPS[told.turns ? "circle" : "ramp"], stops = Array.from({ length: 9 }, (_, k) => { const at = 3 * Math.round((255 * k) / 8); return `rgb(${ramp[at]},${ramp[at + 1]},${ramp[at + 2]})`; });
+      const ramp = RAMPS[told.kind], stops = Array.from({ length: 9 }, (_, k) => { const at = 3 * Math.round((255 * k) / 8); return `rgb(${ramp[at]},${ramp[at + 1]},${ramp[at + 2]})`; });
       frame.replaceChildren(make("span", { class: "num" }, `${number(told.low)} ${told.unit}`), make("span", { class: "ramp", style: `background:linear-gradient(90deg,${stops.join(",")})` }), make("span", { class: "num" }, `${number(told.high)} ${told.unit}`), entry(`rgb(${greyOf()})`, "not known"));
     }
   }
   const entry = (css, label) => make("span", { class: "entry" }, make("span", { class: "dot", style: `background:${css}` }), label);
   const count = (inside) => inside.reduce((a, b) => a + b, 0).toLocaleString("en");
 
-  function choose(i) {
+  const atDistances = arrays.places ? " at the same distances between somata" : "";
+  function choose(i, follow = true) {
     state.neuron = i;
     card.show(i, state.model);
+    if (i >= 0 && follow) $("card").querySelector("h2").focus({ preventScroll: true });
     const like = pairs && i >= 0 ? pairs.likeToLike(i) : null;
     $("axon-says").textContent = !like ? "Choose a neuron whose axon was looked at." : like.targets < 2 ? `${like.targets} of ${like.candidates} candidates connect: two are needed.`
-      : `The embeddings of ${like.targets} targets of ${card.called(i)} are ${number(like.found)} similar to its own (mean cosine), those of all ${like.candidates} candidates ${number(like.all)}, of candidates at the same distances ${number(like.matched)} (${number(like.low)} to ${number(like.high)} in 95 % of draws): p = ${number(like.p, 2)} for this one axon, two-sided.`;
+      : `The embeddings of ${like.targets} targets of ${card.called(i)} are ${number(like.found)} similar to its own (mean cosine), those of all its ${like.candidates} candidates with an embedding${arrays.places ? " and a position" : ""} ${number(like.all)}, of as many that are drawn from them${atDistances} ${number(like.matched)} (${number(like.low)} to ${number(like.high)} in 95 % of draws): p = ${number(like.p, 2)}, two-sided, of this one axon. Scans are not held fixed, and units of any reliability count.`;
     draw(); remember();
   }
 
@@ -86,43 +92,62 @@ function start(contents) {
     const { A, B } = state.groups;
     if (!pairs) return;
     if (!A || !B) { $("between-says").textContent = "Choose group A, the axons, and group B, the targets: draw a rectangle in a view, or take a class from the list."; return; }
-    const found = pairs.between(A, B);
-    const out = [];
-    if (!found.pairs) out.push(`No candidate pair leads from A to B: ${found.axons} axons of A were looked at.`);
+    const found = pairs.between(A, B), status = words.columns.find((one) => one.name === "axon_status"), out = [];
+    if (!found.pairs) out.push(`No candidate pair leads from A to B: ${found.axons} axons of A and ${found.targets} targets of B were looked at.`);
     else {
-      out.push(`${found.connected} of ${found.pairs.toLocaleString("en")} candidate pairs from ${found.axons} axons of A to B connect: ${percent(found.rate)}.`);
-      if (Number.isFinite(found.ratio)) out.push(`Other targets of the same axons${arrays.places ? ", at the same distances between somata," : ""} connect in ${percent(found.expected)}: ${number(found.ratio)} times as often` + (Number.isFinite(found.low) ? ` (95 % interval ${number(found.low)} to ${number(found.high)}, axons resampled).` : " (fewer than five axons: no interval)."));
-      if (found.alone) out.push(`${found.alone} pairs lie at distances at which there is nobody but B, and are compared with nothing.`);
+      out.push(`${found.connected} of ${found.pairs.toLocaleString("en")} candidate pairs from ${found.axons} axons of A to ${found.targets} targets of B connect: ${percent(found.rate)}.`);
+      const rests = `${found.compared.toLocaleString("en")} of these pairs, beside ${found.controls.toLocaleString("en")} from the same axons to other targets${atDistances}, of which ${found.controlConnected} connect`;
+      if (found.controlConnected < FEWEST_CONTROLS) out.push(`Whether that is often cannot be told: ${rests}, and ${FEWEST_CONTROLS} are needed.`);
+      else if (!found.connected) out.push(`At the rate of the same axons' other targets${atDistances} ${number(found.expected, 2)} would: ${rests}.`);
+      else out.push(`That is ${number(found.ratio)} times as often as the same axons connect to other targets${atDistances}` + (Number.isFinite(found.low) ? ` (95 % interval over axons, for these very targets, ${number(found.low)} to ${number(found.high)}): ` : " (fewer than five axons: no interval): ") + `${rests}.`);
+      if (found.unplaced) out.push(`${found.unplaced.toLocaleString("en")} pairs have a neuron whose position is not known.`);
+      if (status) {
+        const values = arrays["column axon_status"], clean = found.rows.filter((i) => values[i] !== 255 && !["non", "none", "f"].includes(status.categories[values[i]])).length;
+        out.push(`${clean} of the axons are proofread; connections of the others that nobody has found yet look like none.`);
+      }
     }
-    if (found.unplaced) out.push(`${found.unplaced.toLocaleString("en")} pairs are left out: a position is not known.`);
     $("between-says").textContent = out.join(" ");
   }
   const percent = (share) => `${number(100 * share)} %`;
 
   function threshold() {
     if (!pairs) return;
-    const level = Number($("threshold").value), found = pairs.above(state.model, level), told = ([value, low, high]) => `${percent(value)}${Number.isFinite(low) ? ` (${number(100 * low)} to ${number(100 * high)})` : ""}`;
+    const level = Number($("threshold").value);
+    $("threshold").setAttribute("aria-valuetext", `probability ${number(pairs.probability(level))}`);
+    const found = pairs.above(state.model, level), told = ([value, low, high]) => `${percent(value)}${Number.isFinite(low) ? ` (${number(100 * low)} to ${number(100 * high)})` : ""}`;
     const score = pairs.told.scores[state.model];
-    $("threshold-says").textContent = `Of ${state.model}, at a probability of ${number(pairs.probability(level))} or more: ${found.taken.toLocaleString("en")} held-out pairs, of which ${told(found.precision)} connect; ${told(found.recall)} of all connections are among them (95 % intervals, axons resampled). Of 1,000 such pairs that nobody looked at yet ${number(1000 * found.precision[0], 2)} are expected to connect.` + (score ? ` Average precision ${number(score.estimate)} (${number(score.low)} to ${number(score.high)}).` : "");
+    $("threshold-says").textContent = `Of ${state.model}, at a probability of ${number(pairs.probability(level))} or more: ${found.taken.toLocaleString("en")} held-out pairs, ` + (found.taken ? `of which ${told(found.precision)} connect; ${told(found.recall)} of all connections are among them (95 % intervals over axons). As many of 1,000 other pairs would, if their axons and targets are like these and as well proofread: ${number(1000 * found.precision[0], 2)}. Where axons are not proofread, connections that nobody has found yet look like none, and precision is a lower bound.` : "there are none.") + (score ? ` Average precision ${number(score.estimate)} (${number(score.low)} to ${number(score.high)}).` : "");
   }
 
-  // A group by its text: a class as column:code, what was drawn as runs.
+  // Which neurons the run has, in a few letters, so that what was drawn in another run is not taken for neurons of this one.
+  let sum = contents.n;
+  for (const id of arrays.nucleus_id) sum = (Math.imul(sum, 31) + Number(id % 2147483647n)) | 0;
+  const stamp = "drawn" + (sum >>> 0).toString(36);
+
+  // A group by its text: a class as column:class, what was drawn as its runs after the stamp of the run; null where this run has none such.
   function fromText(text) {
-    const [of, code] = text.split(":"), one = words.columns.find((column) => column.name === of && column.categories);
-    return one ? Uint8Array.from(arrays["column " + of], (value) => (value === Number(code) ? 1 : 0)) : fromRuns(text, contents.n);
+    const at = text.indexOf(":"), [of, label] = [text.slice(0, at), text.slice(at + 1)];
+    if (of === stamp) return { inside: fromRuns(label, contents.n), called: "drawn" };
+    const one = words.columns.find((column) => column.name === of && column.categories), code = one ? one.categories.indexOf(label) : -1;
+    return code < 0 ? null : { inside: Uint8Array.from(arrays["column " + of], (value) => (value === code ? 1 : 0)), called: `${one.label} ${label}` };
   }
 
-  function group(name, text, called) {
-    state.groups[name] = text ? fromText(text) : null; state.texts[name] = text; state.named[name] = called;
-    draw(); ask(); remember();
+  function set(name, text) {
+    const found = text ? fromText(text) : null;
+    state.groups[name] = found ? found.inside : null; state.texts[name] = found ? text : ""; state.named[name] = found ? found.called : "";
+    const list = $("of-" + name);
+    list.value = [...list.options].some((one) => one.value === text) ? text : "";
+    return !text || found !== null;
   }
+
+  function group(name, text) { set(name, text); draw(); ask(); remember(); }
 
   function remember() {
     const told = new URLSearchParams();
     if (state.colour) told.set("colour", state.colour);
     if (state.model) told.set("model", state.model);
     if (state.neuron >= 0) told.set("neuron", arrays.nucleus_id[state.neuron]);
-    for (const name of GROUPS) if (state.groups[name]) { told.set(name, state.texts[name]); told.set(name + "named", state.named[name]); }
+    for (const name of GROUPS) if (state.groups[name]) told.set(name, state.texts[name]);
     if (tissue) told.set("view", [...tissue.turn, tissue.zoom, ...tissue.shift].map((one) => one.toFixed(3)).join(","));
     history.replaceState(null, "", "#" + told);
   }
@@ -131,13 +156,15 @@ function start(contents) {
     const told = new URLSearchParams(location.hash.slice(1));
     state.colour = words.columns.some((one) => one.name === told.get("colour")) ? told.get("colour") : words.columns[0].name;
     state.model = pairs ? (pairs.models.includes(told.get("model")) ? told.get("model") : pairs.models[0]) : "";
-    for (const name of GROUPS) { state.texts[name] = told.get(name) || ""; state.groups[name] = state.texts[name] ? fromText(state.texts[name]) : null; state.named[name] = told.get(name + "named") || ""; }
+    const missing = GROUPS.filter((name) => !set(name, told.get(name) || "")).map((name) => `group ${name}`);
     const view = (told.get("view") || "").split(",").map(Number);
-    if (tissue && view.length === 5 && view.every(Number.isFinite)) Object.assign(tissue, { turn: view.slice(0, 2), zoom: view[2], shift: view.slice(3) });
+    if (tissue && view.length === 5 && view.every(Number.isFinite)) Object.assign(tissue, { turn: view.slice(0, 2), zoom: Math.max(0.1, Math.min(200, view[2])), shift: view.slice(3) });
     $("colour").value = state.colour;
     if (pairs) $("model").value = state.model;
     const neuron = ids.get(told.get("neuron"));
-    choose(neuron === undefined ? -1 : neuron);
+    if (told.has("neuron") && neuron === undefined) missing.push(`neuron ${told.get("neuron")}`);
+    $("search-says").textContent = missing.length ? `The address names what this run does not have: ${missing.join(", ")}.` : "";
+    choose(neuron === undefined ? -1 : neuron, false);
     ask(); threshold();
   }
 
@@ -158,21 +185,16 @@ function start(contents) {
   $("style").addEventListener("click", () => { document.documentElement.dataset.style = dark() ? "light" : "dark"; draw(); });
   for (const name of GROUPS) {
     const list = $("of-" + name), choices = words.columns.filter((one) => one.categories);
-    list.replaceChildren(make("option", { value: "" }, "a class ..."), ...choices.map((one) => make("optgroup", { label: one.label }, ...one.categories.map((label, at) => make("option", { value: `${one.name}:${at}` }, label)))));
-    list.addEventListener("change", () => {
-      if (!list.value) return;
-      const [of, code] = list.value.split(":"), one = choices.find((column) => column.name === of);
-      group(name, list.value, `${one.label} ${one.categories[code]}`);
-    });
+    list.replaceChildren(make("option", { value: "" }, "a class ..."), ...choices.map((one) => make("optgroup", { label: one.label }, ...one.categories.map((label) => make("option", { value: `${one.name}:${label}` }, label)))));
+    list.addEventListener("change", () => { if (list.value) group(name, list.value); });
   }
   const modes = [...document.querySelectorAll("input[name=drag]")];
   const mode = () => modes.find((one) => one.checked).value;
-  modes.forEach((one) => one.addEventListener("change", () => { for (const view of [tissue, map]) if (view) { view.brushing = mode() !== "look"; view.canvas.classList.toggle("brushing", view.brushing); } }));
-  for (const [view, frame, where] of [[tissue, $("tissue-frame"), "tissue"], [map, $("map-frame"), "map"]]) if (view) brush(view, frame, (inside) => group(mode(), toRuns(inside), `drawn in the ${where}`));
-  $("clear").addEventListener("click", () => { for (const name of GROUPS) { $("of-" + name).value = ""; group(name, "", ""); } });
+  modes.forEach((one) => one.addEventListener("change", () => { for (const view of [tissue, map]) if (view) { view.brushing = mode() !== "look"; view.canvas.classList.toggle("brushing", view.brushing); view.canvas.style.touchAction = view.brushing ? "none" : ""; } }));
+  for (const [view, frame] of [[tissue, $("tissue-frame")], [map, $("map-frame")]]) if (view) brush(view, frame, (inside) => group(mode(), `${stamp}:${toRuns(inside)}`));
+  $("clear").addEventListener("click", () => { for (const name of GROUPS) group(name, ""); });
   for (const [button, view] of [["save-tissue", tissue], ["save-map", map]]) $(button).addEventListener("click", () => view && view.canvas.toBlob((blob) => saveAs(`${words.name}_${button.slice(5)}.png`, blob)));
-  $("tissue").addEventListener("pointerup", remember);
-  $("tissue").addEventListener("keyup", remember);
+  if (tissue) for (const done of ["pointerup", "keyup", "looked"]) tissue.canvas.addEventListener(done, remember);
   window.addEventListener("resize", draw);
   window.addEventListener("hashchange", recall);
   recall();

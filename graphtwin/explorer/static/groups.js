@@ -1,5 +1,5 @@
 // Candidate pairs, and what is asked of groups of them. Intervals resample axons.
-const BIN_UM = 20, BINS = 60, REPLICATES = 1000, FEWEST_AXONS = 5;
+const BIN_UM = 20, BINS = 60, REPLICATES = 1000, FEWEST_AXONS = 5, FEWEST_CONTROLS = 10;
 
 class Pairs {
   constructor(contents) {
@@ -16,6 +16,7 @@ class Pairs {
   }
 
   levels(model) { return this.contents.arrays["levels " + model]; }
+  // The probability at which a level begins.
   probability(level) { return 1 / (1 + Math.exp(-(this.told.lowest + this.told.step * level))); }
 
   distance(i, j) {
@@ -45,38 +46,51 @@ class Pairs {
       (this.isConnected[place] ? connected : rest).push([levels[place], others[k], place]);
     }
     const told = (list) => list.sort((a, b) => b[0] - a[0]).map(([level, neuron, place]) => ({ neuron, distance: this.distance(i, neuron), similarity: this.similarity(i, neuron),
-      probability: this.probability(level), size: this.size.has(place) ? this.size.get(place) : "" }));
+      probability: this.probability(level + 0.5), size: this.size.has(place) ? this.size.get(place) : "" }));
     return { candidates, connected: told(connected), probable: told(rest).slice(0, most) };
   }
 
-  bin(i, j) { if (!this.contents.arrays.places) return 0; const um = this.distance(i, j); return Number.isFinite(um) ? Math.min(BINS - 1, Math.floor(um / BIN_UM)) : -1; }
-
-  // Rate of connection from axons of A to targets in B, and to other targets at the same distances of the same axons.
-  between(inA, inB) {
-    const axons = [], levels = this.levels(this.models[0]);
-    let unplaced = 0;
-    for (let a = 0; a < this.pre.length; a++) {
-      if (this.pre[a] < 0 || !inA[this.pre[a]]) continue;
-      const one = { n: new Float64Array(BINS), c: new Float64Array(BINS), otherN: new Float64Array(BINS), otherC: new Float64Array(BINS) };
-      for (let t = 0; t < this.nPost; t++) {
-        const at = a * this.nPost + t;
-        if (levels[at] === 255 || this.post[t] < 0) continue;
-        const bin = this.bin(this.pre[a], this.post[t]);
-        if (bin < 0) { unplaced++; continue; }
-        if (inB[this.post[t]]) { one.n[bin]++; one.c[bin] += this.isConnected[at]; } else { one.otherN[bin]++; one.otherC[bin] += this.isConnected[at]; }
+  // Bin of distance of every pair, 255 where a position is not known; one bin for all where no position is. Made at the first question.
+  bins() {
+    if (this.binOf) return this.binOf;
+    const p = this.contents.arrays.places, bins = (this.binOf = new Uint8Array(this.pre.length * this.nPost));
+    if (!p) return bins;
+    for (let a = 0, at = 0; a < this.pre.length; a++) {
+      const i = 3 * this.pre[a], x = p[i], y = p[i + 1], z = p[i + 2];
+      for (let t = 0; t < this.nPost; t++, at++) {
+        const j = 3 * this.post[t], dx = x - p[j], dy = y - p[j + 1], dz = z - p[j + 2], um = Math.sqrt(dx * dx + dy * dy + dz * dz);
+        bins[at] = um >= 0 && um < Infinity ? Math.min(BINS - 1, um / BIN_UM) : 255;
       }
-      axons.push(one);
     }
-    const measured = (weight) => {
-      const sum = { n: new Float64Array(BINS), c: 0, otherN: new Float64Array(BINS), otherC: new Float64Array(BINS) };
-      axons.forEach((one, k) => { if (weight[k]) for (let b = 0; b < BINS; b++) { sum.n[b] += weight[k] * one.n[b]; sum.c += weight[k] * one.c[b]; sum.otherN[b] += weight[k] * one.otherN[b]; sum.otherC[b] += weight[k] * one.otherC[b]; } });
-      let [pairs, matched, expected, alone] = [0, 0, 0, 0];
-      for (let b = 0; b < BINS; b++) { pairs += sum.n[b]; if (sum.otherN[b] > 0) { matched += sum.n[b]; expected += (sum.n[b] * sum.otherC[b]) / sum.otherN[b]; } else alone += sum.n[b]; }
-      return { pairs, connected: sum.c, rate: sum.c / pairs, expected: expected / matched, ratio: sum.c / pairs / (expected / matched), alone };
-    };
-    const found = measured(axons.map(() => 1));
-    const [low, high] = resampled(axons.length, (weight) => measured(weight).ratio);
-    return { ...found, axons: axons.length, low, high, unplaced };
+    return bins;
+  }
+
+  // How often axons of A connect to B, over how often they connect to other targets: the rate ratio of Mantel and Haenszel 1959, whose
+  // strata are an axon and a bin of distance each. It rests on strata that hold pairs of both kinds.
+  between(inA, inB) {
+    const levels = this.levels(this.models[0]), bins = this.bins(), top = [], below = [], n = new Int32Array(BINS), c = new Int32Array(BINS), otherN = new Int32Array(BINS), otherC = new Int32Array(BINS);
+    const found = { axons: 0, pairs: 0, connected: 0, unplaced: 0, compared: 0, controls: 0, controlConnected: 0, expected: 0, rows: [], targets: 0 };
+    for (let t = 0; t < this.nPost; t++) found.targets += inB[this.post[t]];
+    for (let a = 0; a < this.pre.length; a++) {
+      if (!inA[this.pre[a]]) continue;
+      for (const counts of [n, c, otherN, otherC]) counts.fill(0);
+      for (let t = 0, at = a * this.nPost; t < this.nPost; t++, at++) {
+        if (levels[at] === 255) continue;
+        const own = inB[this.post[t]], bin = bins[at];
+        if (own) { found.pairs++; found.connected += this.isConnected[at]; if (bin === 255) found.unplaced++; }
+        if (bin === 255) continue;
+        if (own) { n[bin]++; c[bin] += this.isConnected[at]; } else { otherN[bin]++; otherC[bin] += this.isConnected[at]; }
+      }
+      let [p, q] = [0, 0];
+      for (let b = 0; b < BINS; b++) if (n[b] && otherN[b]) {
+        p += (c[b] * otherN[b]) / (n[b] + otherN[b]); q += (otherC[b] * n[b]) / (n[b] + otherN[b]);
+        found.compared += n[b]; found.controls += otherN[b]; found.controlConnected += otherC[b]; found.expected += (n[b] * otherC[b]) / otherN[b];
+      }
+      top.push(p); below.push(q); found.axons++; found.rows.push(this.pre[a]);
+    }
+    const ratio = (weight) => { let [p, q] = [0, 0]; for (let k = 0; k < top.length; k++) { p += weight[k] * top[k]; q += weight[k] * below[k]; } return p / q; };
+    const [low, high] = resampled(found.axons, ratio);
+    return { ...found, rate: found.connected / found.pairs, ratio: ratio(top.map(() => 1)), low, high };
   }
 
   // Above a probability: precision, recall, and connections to expect of as many pairs of the same kind.
@@ -100,8 +114,8 @@ class Pairs {
     for (let t = 0; t < this.nPost; t++) {
       const at = of * this.nPost + t;
       if (levels[at] === 255 || this.post[t] < 0) continue;
-      const [like, bin] = [this.similarity(i, this.post[t]), this.bin(i, this.post[t])];
-      if (!Number.isFinite(like) || bin < 0) continue;
+      const [like, bin] = [this.similarity(i, this.post[t]), this.bins()[at]];
+      if (!Number.isFinite(like) || bin === 255) continue;
       all.push(like);
       if (!bins.has(bin)) bins.set(bin, []);
       bins.get(bin).push(like);
@@ -112,7 +126,7 @@ class Pairs {
     for (let k = 0; k < REPLICATES; k++) drawn.push(mean(targets.map(([, bin]) => { const from = bins.get(bin); return from[Math.floor(draw() * from.length)]; })));
     drawn.sort((a, b) => a - b);
     return { targets: targets.length, candidates: all.length, found, all: mean(all), matched: mean(drawn), low: drawn[Math.floor(0.025 * REPLICATES)], high: drawn[Math.floor(0.975 * REPLICATES)],
-      p: (1 + Math.min(REPLICATES, 2 * Math.min(drawn.filter((one) => one >= found).length, drawn.filter((one) => one <= found).length))) / (1 + REPLICATES) };
+      p: Math.min(1, (2 * (1 + Math.min(drawn.filter((one) => one >= found).length, drawn.filter((one) => one <= found).length))) / (1 + REPLICATES)) };
   }
 }
 

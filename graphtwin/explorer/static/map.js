@@ -68,7 +68,9 @@ function brush(view, frame, done) {
     if (!view.brushing) return;
     const area = view.canvas.getBoundingClientRect();
     from = [event.clientX - area.left, event.clientY - area.top];
+    view.canvas.setPointerCapture(event.pointerId);
   });
+  view.canvas.addEventListener("pointercancel", () => { from = null; box.style.display = "none"; });
   view.canvas.addEventListener("pointermove", (event) => {
     if (!from) return;
     const [x0, y0, x1, y1] = corners(event);

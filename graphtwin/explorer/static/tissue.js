@@ -86,12 +86,14 @@ class Tissue {
       c.beginPath(); c.arc(p[0], p[1], 7 * this.scale, 0, 7); c.stroke();
     }
     // A bar of length, and which way is down to the white matter.
-    const um = 10 ** Math.floor(Math.log10(this.extent / 3)), f = (2.1 * Math.min(this.width, this.height) * this.zoom) / (1.6 * this.extent);
+    const f = (2.1 * Math.min(this.width, this.height) * this.zoom) / (1.6 * this.extent), um = 10 ** Math.floor(Math.log10(this.width / 3 / f));
     c.fillStyle = c.strokeStyle = dark() ? "#cfd4da" : "#5b6470"; c.lineWidth = 2 * this.scale; c.font = `${12 * this.scale}px system-ui, sans-serif`;
     const y = this.height - 14 * this.scale;
     c.beginPath(); c.moveTo(12 * this.scale, y); c.lineTo(12 * this.scale + um * f, y); c.stroke();
     c.fillText(`${um} um`, 12 * this.scale, y - 6 * this.scale);
   }
+
+  zoomed(by) { this.zoom = Math.max(0.1, Math.min(200, this.zoom * by)); }
 
   later() {
     if (this.asked) return;
@@ -133,7 +135,7 @@ class Tissue {
       this.moved += Math.abs(dx) + Math.abs(dy);
       if (touches.size === 2) {
         const [p, q] = [...touches.values()], now = Math.hypot(p[0] - q[0], p[1] - q[1]);
-        if (apart) this.zoom *= now / apart;
+        if (apart) this.zoomed(now / apart);
         apart = now;
       } else if (event.shiftKey) this.shift = [this.shift[0] + dx * this.scale, this.shift[1] + dy * this.scale];
       else this.turn = [this.turn[0] + dx / 150, Math.max(-1.57, Math.min(1.57, this.turn[1] + dy / 150))];
@@ -145,12 +147,12 @@ class Tissue {
     };
     this.canvas.addEventListener("pointerup", end);
     this.canvas.addEventListener("pointercancel", end);
-    this.canvas.addEventListener("wheel", (event) => { event.preventDefault(); this.zoom *= Math.exp(-event.deltaY / 500); this.later(); }, { passive: false });
+    this.canvas.addEventListener("wheel", (event) => { event.preventDefault(); this.zoomed(Math.exp(-event.deltaY / 500)); this.later(); this.canvas.dispatchEvent(new Event("looked")); }, { passive: false });
     this.canvas.addEventListener("keydown", (event) => {
       const turns = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] }[event.key];
       if (turns) this.turn = [this.turn[0] + turns[0], Math.max(-1.57, Math.min(1.57, this.turn[1] + turns[1]))];
-      else if (event.key === "+" || event.key === "=") this.zoom *= 1.15;
-      else if (event.key === "-") this.zoom /= 1.15;
+      else if (event.key === "+" || event.key === "=") this.zoomed(1.15);
+      else if (event.key === "-") this.zoomed(1 / 1.15);
       else if (event.key === "0") Object.assign(this, { turn: [0.5, 0.25], zoom: 1, shift: [0, 0] });
       else return;
       event.preventDefault(); this.later();
