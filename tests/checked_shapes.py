@@ -25,15 +25,15 @@ def jaxtyped(fn: Any = None, *, typechecker: Callable) -> Any:
         return functools.partial(jaxtyped, typechecker=typechecker)
     if not inspect.isfunction(fn) or getattr(fn, "__no_type_check__", False):
         return AS_IT_IS(fn, typechecker=typechecker)
-    signature = inspect.signature(fn)
-    written = [signature.return_annotation, *(parameter.annotation for parameter in signature.parameters.values())]
-    if any("{" in str(annotation) for annotation in written):  # sizes named after values of arguments, which it binds
+    if any("{" in str(annotation) for annotation in fn.__annotations__.values()):  # sizes named after values of arguments, which it binds
         return AS_IT_IS(fn, typechecker=typechecker)
-    given, returned = _checks(fn, signature, typechecker)
+    signature = _read(fn)
+    checks = functools.cache(lambda: _checks(fn, signature, typechecker))  # made at the first call: most functions are never called
 
     @functools.wraps(fn)
     def checked(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
+        given, returned = checks()
         memos = push_shape_memo({})
         try:
             try:
@@ -54,11 +54,23 @@ def jaxtyped(fn: Any = None, *, typechecker: Callable) -> Any:
     return checked
 
 
+def _read(fn: Callable) -> inspect.Signature:
+    """The signature of a function, its annotations read while names mean what they say: a test may put others in their place later."""
+    signature = inspect.signature(fn)
+    empty = inspect.Signature.empty
+
+    def read(annotation: Any) -> Any:
+        return annotation if annotation is empty else theirs._destring_annotation(annotation, fn.__globals__)
+
+    parameters = [each.replace(annotation=read(each.annotation)) for each in signature.parameters.values()]
+    return inspect.Signature(parameters, return_annotation=read(signature.return_annotation))
+
+
 def _checks(fn: Callable, signature: inspect.Signature, typechecker: Callable) -> tuple[Callable, Callable | None]:
     """Functions that take what `fn` takes, and what it returns, and do nothing but be checked."""
 
     def made(parameters: list[inspect.Parameter]) -> Callable:
-        of = inspect.Signature([p.replace(annotation=theirs._destring_annotation(p.annotation, fn.__globals__)) for p in parameters])
+        of = inspect.Signature(parameters)
         return typechecker(theirs._make_fn_with_signature(fn.__name__, fn.__qualname__, fn.__module__, of, output=False))
 
     out = inspect.Parameter("out", inspect.Parameter.POSITIONAL_ONLY, annotation=signature.return_annotation)
