@@ -1,22 +1,31 @@
-"""Types and shapes are checked at every call in tests, each value once.
+"""Types and shapes are checked at every call in tests, each value once, unless all values look as they did in an earlier call that passed.
 
 jaxtyping checks all arguments a second time beside what is returned, and binds them to their names for its words before anything is wrong.
-Sizes of axes stay in its memo until a call returns, so that what is returned can be checked alone. Fits of mixed models of small tables
-take a third less time for it. Where an argument is wrong, its own wrapper says so.
+Sizes of axes stay in its memo until a call returns, so that what is returned can be checked alone. Where an argument is wrong, its own
+wrapper says so.
+
+An array looks like its type, dtype and shape, a text like itself, a tuple like what it holds, and any other value like its type: that is
+all that annotations ask of these. Lists, dicts and other collections are checked at every call, for beartype looks at one of their items.
+Tests of power and of mixed models of small tables take a quarter less time for it.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping, MappingView, Sequence, Set
 from typing import Any
 
 import jaxtyping
+import numpy as np
 from jaxtyping import _decorator as theirs
 from jaxtyping._storage import pop_shape_memo, push_shape_memo
 
 AS_IT_IS = jaxtyping.jaxtyped
+MOST = 4096  # looks that are kept of the calls of a function
+TYPE, ITSELF, ARRAY, TUPLE, NEVER = range(5)  # what a value looks like
+OF_TYPE: dict[type, int] = {}
 
 
 def jaxtyped(fn: Any = None, *, typechecker: Callable) -> Any:
@@ -29,10 +38,17 @@ def jaxtyped(fn: Any = None, *, typechecker: Callable) -> Any:
         return AS_IT_IS(fn, typechecker=typechecker)
     signature = _read(fn)
     checks = functools.cache(lambda: _checks(fn, signature, typechecker))  # made at the first call: most functions are never called
+    known: dict[tuple, set] = {}  # looks of arguments that passed, with those of what was returned
 
     @functools.wraps(fn)
     def checked(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
+        asked = _look((*args, ..., *kwargs.items()) if kwargs else args)
+        before = known.get(asked) if asked is not None else None
+        if before is not None:
+            out = fn(*args, **kwargs)
+            if (answered := _look((out,))) is not None and answered in before:
+                return out
         given, returned = checks()
         memos = push_shape_memo({})
         try:
@@ -40,18 +56,59 @@ def jaxtyped(fn: Any = None, *, typechecker: Callable) -> Any:
                 given(*args, **kwargs)
             except Exception:
                 return AS_IT_IS(fn, typechecker=typechecker)(*args, **kwargs)  # raises, in words
-            out = fn(*args, **kwargs)
+            out = fn(*args, **kwargs) if before is None else out
             if returned is not None:
                 try:
                     returned(out)
                 except Exception as error:
                     what = f"Type-check error whilst checking the return value of {fn.__module__}.{fn.__qualname__}."
                     raise jaxtyping.TypeCheckError(f"{what}\n{error}\n{theirs.shape_str(memos)}") from error
-            return out
         finally:
             pop_shape_memo()
+        if asked is not None:
+            if len(known) > MOST:
+                known.clear()
+            known.setdefault(asked, set()).add(_look((out,)))
+        return out
 
     return checked
+
+
+def _look(values: tuple) -> tuple | None:
+    """What values look like; None where one of them can only be checked itself."""
+    looks: list[Any] = []
+    for value in values:
+        kind = type(value)
+        how = OF_TYPE.get(kind)
+        if how is None:
+            how = OF_TYPE[kind] = _how(kind)
+        if how == TYPE:
+            looks.append(kind)
+        elif how == ARRAY:
+            looks.append((kind, value.dtype, value.shape))
+        elif how == ITSELF:
+            looks.append((kind, value))
+        elif how == TUPLE:
+            within = _look(value)
+            if within is None:
+                return None
+            looks.append((kind, within))
+        else:
+            return None
+    return tuple(looks)
+
+
+def _how(kind: type) -> int:
+    """What values of a type look like."""
+    if issubclass(kind, (str, type)):
+        return ITSELF
+    if issubclass(kind, np.ndarray) or any(parent.__module__ == "torch" and parent.__name__ == "Tensor" for parent in kind.__mro__):
+        return ARRAY
+    if issubclass(kind, tuple):
+        return TUPLE
+    if issubclass(kind, (Mapping, MappingView, Set, deque)) or (issubclass(kind, Sequence) and not issubclass(kind, (bytes, range))):
+        return NEVER
+    return TYPE
 
 
 def _read(fn: Callable) -> inspect.Signature:
