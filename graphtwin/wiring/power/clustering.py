@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from scipy import optimize
 
 from graphtwin.execute import rng_for
@@ -113,7 +113,7 @@ def _found(couples: tuple[_Couples, _Couples], position_um: np.ndarray | None, n
         return 0.0, 0.0, Clustering.own_range_um
     edges, lag = _bins(couples[1], position_um)
     parts = min(N_PARTS, n_axons)
-    counts = [np.stack([_histogram(side, position_um, edges, part, parts) for side in couples]) for part in range(-1, parts)]
+    counts = np.stack([_histograms(side, position_um, edges, parts) for side in couples], axis=1)
     ranges = np.geomspace(LEAST_RANGE_UM, max(lag[-1] / 2, 2 * LEAST_RANGE_UM), N_RANGES) if len(lag) > 1 else np.ones(1)
     off = [_fitted(counts[0], lag, reach)[1] for reach in ranges]
     reach = float(ranges[int(np.argmin(off))])
@@ -140,12 +140,17 @@ def _distance(couples: _Couples, position_um: np.ndarray | None) -> Float[np.nda
     return np.linalg.norm(position_um[couples.target[:, 0]] - position_um[couples.target[:, 1]], axis=1)
 
 
-def _histogram(couples: _Couples, position_um: np.ndarray | None, edges: np.ndarray, part: int, parts: int) -> Float[np.ndarray, " bins"]:
-    """Number of couples on one target, then in each bin of distance; those of a part of the axons are left out."""
-    kept: Bool[np.ndarray, " couples"] = ~(couples.axon % parts == part).any(axis=1)
+def _histograms(
+    couples: _Couples, position_um: np.ndarray | None, edges: Float[np.ndarray, " bins"], parts: int
+) -> Float[np.ndarray, "all_and_without_each bins"]:
+    """Number of couples on one target, then in each bin of distance: of all axons, then without each part of them."""
     same = couples.target[:, 0] == couples.target[:, 1]
-    at = np.searchsorted(edges, _distance(couples, position_um), side="right")
-    return np.bincount(np.where(same, 0, at)[kept], minlength=len(edges)).astype(np.float64)
+    at = np.where(same, 0, np.searchsorted(edges, _distance(couples, position_um), side="right"))
+    every = np.bincount(at, minlength=len(edges))
+    first, last = couples.axon[:, 0] % parts, couples.axon[:, -1] % parts
+    n, both = parts * len(edges), first == last
+    gone = np.bincount(first * len(edges) + at, minlength=n) + np.bincount((last * len(edges) + at)[~both], minlength=n)
+    return np.concatenate([every[None], every - gone.reshape(parts, -1)]).astype(np.float64)
 
 
 def _fitted(count: Float[np.ndarray, "2 bins"], lag: np.ndarray, reach: float) -> tuple[Float[np.ndarray, 2], float]:
