@@ -261,9 +261,9 @@ def cc_max(s: dict[str, np.ndarray]) -> Float[np.ndarray, " units"]:
     return np.where(rated, np.sqrt(_ratio(signal, _variance(s["frames"], s["mean_y"], s["mean_yy"], 0))), np.nan)
 
 
-def cc_norm(s: dict[str, np.ndarray]) -> Float[np.ndarray, " units"]:
+def cc_norm(abs_: Float[np.ndarray, " units"], max_: Float[np.ndarray, " units"]) -> Float[np.ndarray, " units"]:
     """cc_abs as a fraction of cc_max; NaN where cc_max is 0 or unknown."""
-    return _ratio(cc_abs(s), cc_max(s))
+    return _ratio(abs_, max_)
 
 
 def feve(s: dict[str, np.ndarray]) -> Float[np.ndarray, " units"]:
@@ -375,7 +375,8 @@ def all_scores(sums: StimulusSums, weight: Float[np.ndarray, " stimuli"]) -> dic
     s, single, repeated = sums.weighted(weight), (sums.averaged == 0).all(1), sums.of_repeated()
     of_single = s if single.all() else sums.weighted(weight * single)
     of_rated = of_single if repeated is sums else repeated.weighted(weight * single)
-    found = {function.__name__: function(s) for function in (cc_abs, cc_max, cc_norm)}
+    found = {"cc_abs": cc_abs(s), "cc_max": cc_max(s)}
+    found["cc_norm"] = cc_norm(found["cc_abs"], found["cc_max"])
     for function in (single_trial_correlation, bits_per_response, binned_bits_per_response):
         found[function.__name__] = function(of_single)
     return {name: found[name] for name in SCORES if name in found} | {"feve": feve(of_rated)}
