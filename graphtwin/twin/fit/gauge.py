@@ -9,6 +9,8 @@ animal, share axes.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -26,8 +28,9 @@ DELAYS_S = (0.05, 0.1)  # time constants of the bank's two pairs of temporal fil
 WIDTH_CYCLES = 0.35  # standard deviation of a filter's window, in cycles of the filter
 
 
+@lru_cache(maxsize=2)
 def reference_clip(height: int, width: int, frames: int = frames_of(CLIP_S, CLIP_HZ)) -> Float[np.ndarray, "frames height width"]:
-    """Discs that move and hide each other, standardised; the same whenever it is asked for.
+    """Discs that move and hide each other, standardised; the same whenever it is asked for, and drawn once: it is not to be changed.
 
     It has the edges, scales and motion of natural movies. On noise, features that agree on movies no longer do: two fits of the same
     units gave drives that correlate by .24 on 1/f noise and by .78 here.
