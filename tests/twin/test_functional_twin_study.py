@@ -31,9 +31,9 @@ KEYS = ["session", "scan_idx", "unit_id"]
 
 def animal(number: int, kinds: list[str]) -> Recording:
     """A planted recording whose repeated clips are called by the kinds of the study."""
-    recording = plant(units=UNITS, train=6, test=len(kinds), repeats=3, frames=70, seed=number, name=f"animal{number}").recording
+    recording = plant(units=UNITS, train=6, test=len(kinds), repeats=2, frames=60, seed=number, name=f"animal{number}").recording
     trials = recording.trials
-    kind = np.array(["dead_leaves"] * 6 + [name for name in kinds for _ in range(3)])
+    kind = np.array(["dead_leaves"] * 6 + [name for name in kinds for _ in range(2)])
     tier = np.where(trials["tier"] == "train", "train", np.where(kind == "dead_leaves", "oracle", "final_test_bonus"))
     units = recording.units.assign(z_um=np.random.default_rng(number).uniform(100, 300, UNITS))
     return replace(recording, units=units, trials=trials.assign(kind=kind, tier=tier))
