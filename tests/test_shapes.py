@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import dataclass
+from typing import Literal
 
 import jaxtyping
 import numpy as np
@@ -56,6 +57,11 @@ class Held:
         return self.x
 
 
+@checked
+def taken(how: Literal["first", "last"], several: list[int], of: tuple[int, str] = (1, "a"), number: int = 0) -> int:
+    return several[0]
+
+
 ROWS, PAIRS = np.zeros(3), np.zeros((3, 2))
 
 
@@ -78,6 +84,25 @@ def test_a_wrong_argument_and_a_wrong_answer_are_told_and_forgotten(call, words)
         call()
     assert len(cut(np.zeros(7), np.zeros((7, 1)))) == 7  # no size stays from the call that failed
     assert len(first(ROWS, 2)) == 2
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: taken("middle", [1]),
+        lambda: taken("first", ["1"]),
+        lambda: taken("first", [1], (1, 2)),
+        lambda: taken("first", [1], number=int),
+        lambda: cut(ROWS.astype(complex), PAIRS),
+        lambda: cut(ROWS, np.zeros((4, 2))),
+    ],
+)
+def test_a_call_is_checked_unless_all_values_look_as_they_did_before(call):
+    assert len(cut(ROWS, PAIRS)) == 3
+    assert taken("first", [1]) == taken("last", [1], (2, "b"), number=3) == 1
+    for _ in range(2):
+        with pytest.raises(jaxtyping.TypeCheckError, match="parameters of"):
+            call()
 
 
 def test_arguments_that_a_function_does_not_take_are_a_type_error_as_in_production():
