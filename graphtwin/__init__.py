@@ -22,6 +22,7 @@ _PUBLIC = {
     "fit_motor": ("graphtwin.pipeline.motor.motor_job", "fit_motor"),
     "train_robust": ("graphtwin.pipeline.robust.robust_job", "train_robust"),
     "simulate": ("graphtwin.pipeline.simulated_cortex", "simulate"),
+    "explorer": ("graphtwin.explorer", ""),
     "twin": ("graphtwin.twin", ""),
     "graph": ("graphtwin.graph", ""),
     "motor": ("graphtwin.motor", ""),

@@ -135,6 +135,13 @@ def test_the_verbs_of_both_models_are_there_in_and_out_of_the_package(package):
     assert all(callable(getattr(room, name)) for name in room.__all__)
 
 
+def test_editors_and_type_checkers_see_every_public_name_where_it_is_defined():
+    assert (ROOT / "graphtwin/py.typed").is_file()
+    stub = ast.parse((ROOT / "graphtwin/__init__.pyi").read_text(encoding="utf-8")).body
+    seen = {name.asname: (node.module, name.name) for node in stub if isinstance(node, ast.ImportFrom) for name in node.names}
+    assert seen == {name: (module, of) if of else ("graphtwin", name) for name, (module, of) in graphtwin._PUBLIC.items()}
+
+
 def test_every_public_name_can_be_imported():
     assert all(getattr(graphtwin, name) is not None for name in graphtwin.__all__)
     assert not {"train_twin", "load_twin", "predict_pairs", "score_all"} & set(graphtwin.__all__)

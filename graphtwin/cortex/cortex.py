@@ -75,6 +75,14 @@ class Cortex:
     ceiling: pd.DataFrame = field(default_factory=no_other_wiring)
     axes: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"axis": list(schema.AXES)}))
 
+    def __repr__(self) -> str:
+        """The rows of its tables, in one line."""
+        counts = {name: len(getattr(self, name)) for name in ("neurons", "units", "synapses")}
+        queried = self.queried.groupby("side")["nucleus_id"].nunique()
+        looked = ", ".join(f"{what} of {queried[side]:,}" for side, what in {"pre": "outputs", "post": "inputs"}.items() if side in queried)
+        rows = ", ".join(f"{n:,} {name}" for name, n in counts.items())
+        return f"Cortex {self.provenance.get('name', '')}: {rows}; looked for: {looked or 'nothing'}"
+
 
 def build(tables: SourceTables) -> Cortex:
     """Join a source's tables through nucleus ids, counting what is lost at every step.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from graphtwin.motor.circuit import Circuit, Orders, Responses, Trials, circuit_of, orders_of, responses_of, trials_of
     from graphtwin.motor.fit import FittedCircuit, fit_circuit
     from graphtwin.motor.model import MotorConfig
-    from graphtwin.motor.questions import ablate, lesions_of, rank_edges, recruitment, score_activity, stimulate
+    from graphtwin.motor.questions import ablate, lesions_of, rank_edges, recruitment, score_activity, stimulate  # type: ignore[no-redef]
     from graphtwin.motor.scores import split_trials
 
 __all__ = [

@@ -44,6 +44,12 @@ def asked() -> pd.DataFrame:
     return pd.concat([pairs, pairs.iloc[[5, 5]]], ignore_index=True)
 
 
+def test_a_fitted_graph_says_what_it_predicts_and_by_which_model(graph):
+    first, *tasks = repr(graph).splitlines()
+    assert first == f"FittedGraph: {len(graph.study.cortex.neurons)} neurons, {len(graph.best)} tasks"
+    assert [line.split(": ")[1].split(" (")[0] for line in tasks] == [best.model for best in graph.best.values()]
+
+
 def test_rows_come_back_in_their_order_and_duplicates_alike(graph, asked):
     found = predict_pairs(graph, asked)
     pd.testing.assert_frame_equal(found[["pre_nucleus_id", "post_nucleus_id"]], asked, check_dtype=False)

@@ -52,6 +52,14 @@ class FittedGraph:
     neuron_stacks: dict[str, NeuronStacks]
     best: dict[str, Best]
 
+    def __repr__(self) -> str:
+        """What it predicts, and by which model."""
+        lines = [f"FittedGraph: {len(self.study.cortex.neurons)} neurons, {len(self.best)} tasks"]
+        for task, best in self.best.items():
+            score = f"{best.metric.replace('_', ' ')} {best.estimate:.3g}, {best.held_out}s held out"
+            lines.append(f"  {task.replace('_', ' ')}: {best.model} ({score})")
+        return "\n".join(lines)
+
     @property
     def pair_model(self) -> str:
         """Label of the model that answers for pairs."""

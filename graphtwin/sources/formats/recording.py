@@ -61,6 +61,13 @@ class Recording:
     monitor: Monitor = MINNIE65_MONITOR
     gaze: Gaze | None = None
 
+    def __repr__(self) -> str:
+        """Its units and trials, and what was recorded beside, in two lines."""
+        tiers = ", ".join(f"{name} {n}" for name, n in self.trials["tier"].value_counts().sort_index().items())
+        shown = "pictures" if np.isnan(self.frame_rate_hz) else f"videos at {self.frame_rate_hz:g} Hz"
+        beside = ", ".join([*self.behaviour, *(["gaze"] if self.gaze else [])]) or "no behaviour"
+        return f"Recording {self.name}: {len(self.units)} units, {shown}, {beside}\n  {len(self.trials)} trials: {tiers}"
+
 
 def session_number(name: str) -> int:
     """A number that stands for a session that has a name alone, the same for the same name: 31 bits of its hash."""

@@ -126,6 +126,11 @@ class SourceTables:
     credits: dict[str, str] = field(default_factory=dict)
     trials: tuple[Path, ...] = ()
 
+    def __repr__(self) -> str:
+        """Its tables, one a line."""
+        lines = [f"SourceTables {self.name}: {len(self.tables)} tables"]
+        return "\n".join([*lines, *(f"  {one.role}, version {one.materialization}: {len(one.frame):,} rows" for one in self.tables)])
+
     @property
     def provenance(self) -> dict[str, str]:
         """Name, materializations, credits and file hashes: what a run writes down, and compares when it goes on."""

@@ -49,6 +49,12 @@ class KnownAnimal:
     training: frozenset[str]
     gaze: Gaze | None = None
 
+    def in_words(self) -> str:
+        """Its units, what they were shown and what was recorded beside."""
+        shown = "pictures" if np.isnan(self.frame_rate_hz) else f"videos at {self.frame_rate_hz:g} Hz"
+        beside = ", ".join([*self.behaviour, *(["gaze"] if self.gaze else [])]) or "no behaviour"
+        return f"{len(self.units)} units, {shown} of {self.size[0]} x {self.size[1]} pixels, {len(self.training)} stimuli, {beside}"
+
     def seen_rate_hz(self, config: ClipConfig) -> float:
         """Frames a second that the twin sees of this animal's videos; NaN for pictures."""
         return self.frame_rate_hz if np.isnan(self.frame_rate_hz) else config.frame_rate_hz or self.frame_rate_hz
@@ -61,6 +67,12 @@ class FittedTwin:
     twin: Twin
     config: FoundationConfig
     animals: dict[str, KnownAnimal]
+
+    def __repr__(self) -> str:
+        """The core in a line, and one line an animal."""
+        core = self.config.twin.core
+        first = f"FittedTwin: {core.kind.replace('_', ' ')} core of {core.features} features, {len(self.animals)} animals"
+        return "\n".join([first, *(f"  {name}: {animal.in_words()}" for name, animal in self.animals.items())])
 
     def clips(self, recording: Recording, tiers: tuple[str, ...]) -> Clips:
         """Trials of an animal of this twin, on its scales; an error where units or pictures differ or a stimulus was trained on."""
