@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,10 @@ def finished(session_folder: Path, small_cortex: Cortex) -> Path:
     """A finished run folder with every piece that a page shows."""
 
     def make(folder: Path) -> None:
-        write_run(folder, small_cortex)
-        ids = np.sort(small_cortex.neurons["nucleus_id"].to_numpy())
+        neurons, units = small_cortex.neurons, small_cortex.units
+        fewer = neurons[neurons["nucleus_id"].isin(units["nucleus_id"]) | (np.arange(len(neurons)) % 30 == 0)]
+        write_run(folder, replace(small_cortex, neurons=fewer.reset_index(drop=True)))
+        ids = np.sort(fewer["nucleus_id"].to_numpy())
         pairs = pd.read_parquet(folder / "predictions/connectivity.parquet")  # planted between numbers from 0
         named = pairs.assign(pre_nucleus_id=ids[pairs["pre_nucleus_id"]], post_nucleus_id=ids[-1 - pairs["post_nucleus_id"] % 10**6])
         named.to_parquet(folder / "predictions/connectivity.parquet", index=False)
