@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test quick checks tests test-browser bench
+.PHONY: run test quick checks tests test-browser test-wheel bench
 run: $(STAMP)
 	$(BIN)/graphtwin run --resume --out runs/minnie65
 
@@ -29,6 +29,10 @@ tests: $(STAMP)
 # Needs node, npm and Chromium.
 test-browser: $(STAMP)
 	tests/browser/run.sh
+
+# Builds the wheel and tries it in an environment of its own, some minutes.
+test-wheel:
+	tests/wheel/run.sh
 
 bench: $(STAMP)
 	for benchmark in benchmarks/bench_*.py; do $(BIN)/python $$benchmark || exit 1; done

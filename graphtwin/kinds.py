@@ -46,7 +46,7 @@ RUN = Kind(
     "run",
     "a run of the graph model",
     "graphtwin run",
-    "`graphtwin predict | report | insilico next` and graphtwin.graph",
+    "`graphtwin predict | view | report | insilico next` and graphtwin.graph",
     settings="axon_folds",
 )
 TWIN = Kind(

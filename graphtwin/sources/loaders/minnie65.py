@@ -7,7 +7,7 @@ from pathlib import Path
 
 from graphtwin.sources.formats import SourceTables, manifest
 
-FOLDER = Path(__file__).resolve().parents[3] / "data" / "minnie65"
+FOLDER = Path(__file__).resolve().parents[2] / "bundle" / "minnie65"  # a link to data/ in the repository, files in a wheel
 REGISTRY = "registry.json"  # sha256 of each file of the bundle
 
 
