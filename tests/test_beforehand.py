@@ -183,7 +183,7 @@ def commands() -> list[tuple[str, click.Command]]:
 def test_every_command_that_writes_takes_force_and_no_other_does():
     writes = {name: {option for param in command.params for option in param.opts} for name, command in commands()}
     assert {name for name, options in writes.items() if "--force" in options} == {
-        name for name, options in writes.items() if "--out" in options
+        name for name, options in writes.items() if options & {"--out", "--export"}
     }
     assert len(writes) > 15
 
