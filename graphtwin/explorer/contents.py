@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ TUNING = (
 )
 OF_FUNCTION = ("graph model, function", "network alone, function")  # models of the card, the first that there is
 UNKNOWN = 255  # code of a category that is not known
+log = logging.getLogger("graphtwin")
 
 
 def contents_of(folder: str) -> bytes:
@@ -57,15 +59,14 @@ def contents_of(folder: str) -> bytes:
         "source": (run.json("provenance") or {}).get("inputs", {}).get("name", ""),
     }
     arrays: dict[str, np.ndarray] = {"nucleus_id": neurons["nucleus_id"].to_numpy(np.int64)}
-    places = [f"{axis}_um" for axis in run.axes()]
-    if set(places) <= set(neurons) and neurons[places].notna().all(axis=1).any():
-        arrays["places"] = neurons[places].to_numpy(np.float32)
+    if neurons[schema.POSITION].notna().all(axis=1).any():
+        arrays["places"] = neurons[schema.POSITION].to_numpy(np.float32)
     if "name" in neurons:
         words["names"] = neurons["name"].fillna("").astype(str).tolist()
     columns: list[dict[str, Any]] = []
     units = _units(run, row_of, words, arrays, columns)
     _categories(neurons, units, columns, arrays)
-    _places(neurons, places, columns, arrays)
+    _places(neurons, run.axes(), columns, arrays)
     _predicted(run, row_of, words, arrays, columns)
     _roots(run, row_of, words, arrays)
     shown = pairs_shown(run)
@@ -95,16 +96,18 @@ def _categories(neurons: pd.DataFrame, units: pd.DataFrame | None, columns: list
             continue
         values = told[name].astype("string")
         names = sorted(values.dropna().unique(), key=lambda one: (-int((values == one).sum()), one))
-        if len(names) <= MOST_CATEGORIES:
+        if len(names) > MOST_CATEGORIES:
+            log.warning("%s: %d classes, of which a page holds %d: it is left out of the page.", label, len(names), MOST_CATEGORIES)
+        else:
             codes = pd.Categorical(values, categories=names).codes
             _column(made, arrays, name, label, np.where(codes < 0, UNKNOWN, codes).astype(np.uint8), categories=[str(one) for one in names])
     columns[:0] = made
 
 
-def _places(neurons: pd.DataFrame, places: list[str], columns: list[dict[str, Any]], arrays: dict[str, np.ndarray]) -> None:
-    for name in places:
-        if name in neurons and neurons[name].notna().any():
-            _column(columns, arrays, name, name.removesuffix("_um"), neurons[name].to_numpy(np.float32), unit="um")
+def _places(neurons: pd.DataFrame, axes: tuple[str, ...], columns: list[dict[str, Any]], arrays: dict[str, np.ndarray]) -> None:
+    for name, axis in zip(schema.POSITION, axes, strict=True):
+        if neurons[name].notna().any():
+            _column(columns, arrays, name, axis, neurons[name].to_numpy(np.float32), unit="um")
 
 
 def _units(

@@ -116,12 +116,21 @@ def test_neurons_that_are_there_twice_are_refused(spoilt):
         contents_of(str(spoilt))
 
 
-def test_classes_are_kept_however_many_there_are(spoilt):
+@pytest.mark.parametrize(("n", "kept"), [(200, [200]), (255, [])])
+def test_classes_are_kept_however_many_a_byte_holds_and_more_are_told(spoilt, caplog, n, kept):
     neurons = pd.read_parquet(spoilt / "tables/neurons.parquet")
-    neurons["cell_type"] = [f"type {at % 200}" for at in range(len(neurons))]
+    neurons["cell_type"] = [f"type {at % n}" for at in range(len(neurons))]
     neurons.to_parquet(spoilt / "tables/neurons.parquet", index=False)
     words, _ = unpacked(contents_of(str(spoilt)))
-    assert [len(one["categories"]) for one in words["columns"] if one["name"] == "cell_type"] == [200]
+    assert [len(one["categories"]) for one in words["columns"] if one["name"] == "cell_type"] == kept
+    assert ("cell type: 255 classes, of which a page holds 254" in caplog.text) == (n == 255)
+
+
+def test_axes_are_called_as_the_run_calls_them(spoilt, finished):
+    pd.DataFrame({"axis": ["horizontal", "out of the plane", "vertical"]}).to_parquet(spoilt / "tables/axes.parquet")
+    words, arrays = unpacked(contents_of(str(spoilt)))
+    assert [one["label"] for one in words["columns"] if one.get("unit") == "um"][:3] == ["horizontal", "out of the plane", "vertical"]
+    np.testing.assert_array_equal(arrays["places"], unpacked(contents_of(str(finished)))[1]["places"])
 
 
 def test_pairs_of_neurons_that_the_run_does_not_know_are_refused(spoilt):
