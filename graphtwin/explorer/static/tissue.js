@@ -2,7 +2,7 @@
 // On two cores without one, 75,000 points take 7 ms a frame; deck.gl takes more than a second, three.js 80 ms, bare WebGL points 46 ms.
 class Tissue {
   constructor(canvas, contents, chosen) {
-    Object.assign(this, { canvas, contents, chosen, turn: [0.5, 0.25], zoom: 1, shift: [0, 0], lines: [], marked: null, size: 1 });
+    Object.assign(this, { canvas, contents, chosen, turn: [0.5, 0.25], zoom: 1, shift: [0, 0], lines: [], marked: null });
     const places = contents.arrays.places;
     const low = [Infinity, Infinity, Infinity], high = [-Infinity, -Infinity, -Infinity];
     this.rows = [];
@@ -12,6 +12,7 @@ class Tissue {
       for (let k = 0; k < 3; k++) { low[k] = Math.min(low[k], places[3 * i + k]); high[k] = Math.max(high[k], places[3 * i + k]); }
     }
     this.rows = Int32Array.from(this.rows);
+    this.size = this.rows.length < 5000 ? 4 : 1;
     this.centre = low.map((one, k) => (one + high[k]) / 2);
     this.extent = Math.hypot(...low.map((one, k) => high[k] - one)) || 1;
     this.span = high.map((one, k) => one - low[k]);
