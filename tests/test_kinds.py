@@ -343,7 +343,7 @@ def test_a_place_is_new_empty_or_to_go_on_with(tmp_path):
 def test_the_functional_twin_of_a_run_of_the_graph_model_says_what_it_is_and_what_to_use(tmp_path):
     of_kind(RUN)(tmp_path / "it")
     with pytest.raises(
-        ValueError, match=r"a run of the graph model, for `graphtwin predict \| view \| report \| insilico next` and graphtwin\.graph\. Give a fun"
+        ValueError, match=r"a run of the graph model, for `graphtwin predict \| view \| report \| insilico next` and graphtwin\.graph\."
     ):
         graphtwin.twin.load(tmp_path / "it")
     of_kind(TWIN)(tmp_path / "twin")
