@@ -10,14 +10,18 @@ the same pictures. Rows of several sides show how cost grows with pixels; the te
 from __future__ import annotations
 
 import resource
-import time
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.bench_twin import core_seconds
 from graphtwin.robustness import DISTORTIONS, Classifier, LabelledPictures, RobustConfig, distorted, fit_classifier, pgd, tried
 
 CLASSES, PICTURES, UNITS, SIDES = 10, 1024, 200, (8, 16, 32)
@@ -27,15 +31,8 @@ STEP = 2.5  # of the largest change, over the number of steps, that a step takes
 STRENGTH = 0.05  # largest change of a pixel
 
 
-def core_ms(work: Callable[[], object], repeats: int = 3) -> float:
-    """Core-milliseconds of the fastest of some calls, after one that warms up."""
-    work()
-    best = float("inf")
-    for _ in range(repeats):
-        begun = time.process_time()
-        work()
-        best = min(best, time.process_time() - begun)
-    return 1000 * best
+def core_ms(work: Callable[[], object]) -> float:
+    return 1000 * core_seconds(work, 3)
 
 
 def classifier_of(side: int) -> Classifier:
