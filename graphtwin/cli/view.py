@@ -25,8 +25,10 @@ graphtwin view runs/minnie65 --host 0.0.0.0 --port 8080
 def _view(
     run: Annotated[Path, typer.Argument(help="Folder of a finished `graphtwin run`.")],
     export: Annotated[Path | None, typer.Option(help="Write one .html that opens without a server, and end.")] = None,
-    host: Annotated[str, typer.Option(help="Address to listen at; beyond this machine the page asks for a token.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes one that is free.")] = 0,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen at, this machine alone by default; beyond it the page asks for a token.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; one that is free by default.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over an --export that is there.")] = False,
 ) -> None:
     """Look around in a run: its neurons in the tissue and on the map of embeddings, each with what is known and was predicted of it.
@@ -44,10 +46,12 @@ def _view(
         from graphtwin.explorer import serve, write_explorer
 
         if export is not None:
+            if host is not None or port is not None:
+                raise ValueError("--host and --port are of a page that is served, and --export writes one: give one or the other.")
             require_new(export, PAGES, force)
             typer.echo(write_explorer(run, export))
             return
         try:
-            serve(run, host, port, lambda address: typer.echo(f"{address}\nCtrl-C ends it."))
+            serve(run, host or "127.0.0.1", port or 0, lambda address: typer.echo(f"{address}\nCtrl-C ends it."))
         except KeyboardInterrupt:
             return

@@ -47,6 +47,7 @@ def contents_of(folder: str) -> bytes:
     """
     require_kind(folder, RUN)
     run = RunFolder.open(folder)
+    log.info("%s: reading what the page shows.", folder)
     neurons = run.table("tables/neurons")
     if neurons is None:
         raise ValueError(f"{folder}: tables/neurons.parquet is missing or empty. Make the run again.")
@@ -135,6 +136,7 @@ def _units(
     centred = vectors[held] - vectors[held].mean(0)
     _, size, axes = np.linalg.svd(centred, full_matrices=False)
     spread = np.full((len(row_of), 2), np.nan, np.float32)
+    spread[rows] = 0
     spread[rows, : min(2, len(axes))] = centred @ axes[:2].T
     arrays["map"] = spread
     share = np.square(size) / max(float(np.square(size).sum()), 1e-300)

@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int, UInt8
 
-from graphtwin.report import RunFolder
+from graphtwin.report import KNOWN_COLUMNS, RunFolder
 
 PAIRS = "predictions/connectivity"
 GRAPH_MODEL = "graph model"
-KEYS = ("pre_nucleus_id", "post_nucleus_id", "connected", "size", "fold", "distance_um", "exposure")
 NO_CANDIDATE = 255  # level of a pair that nobody looked at
 LOWEST, STEP = -12.0, 16.0 / 254  # log odds of level 0, and of a level more
 MOST = 30_000_000  # candidates that a page holds in the memory of a browser
@@ -50,8 +49,8 @@ def pairs_shown(run: RunFolder) -> PairsShown | None:
     columns = run.columns(PAIRS)
     if not columns:
         return None
-    models = _chosen(run, [name for name in columns if name not in KEYS])
-    table = run.table(PAIRS, [*[name for name in KEYS[:4] if name in columns], *models])
+    models = _chosen(run, [name for name in columns if name not in KNOWN_COLUMNS])
+    table = run.table(PAIRS, [*[name for name in ("pre_nucleus_id", "post_nucleus_id", "connected", "size") if name in columns], *models])
     if table is None:
         return None
     pre, row = np.unique(table["pre_nucleus_id"].to_numpy(np.int64), return_inverse=True)

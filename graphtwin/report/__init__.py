@@ -8,11 +8,21 @@ from graphtwin.public import public_names
 
 if TYPE_CHECKING:
     from graphtwin.report.finished import find_types, like_to_like, power, write_report
-    from graphtwin.report.folder import RunFolder
+    from graphtwin.report.folder import KNOWN_COLUMNS, RunFolder
     from graphtwin.report.pages import write_correlated, write_measured
     from graphtwin.report.tables import print_results
 
-__all__ = ["RunFolder", "find_types", "like_to_like", "power", "print_results", "write_correlated", "write_measured", "write_report"]
+__all__ = [
+    "KNOWN_COLUMNS",
+    "RunFolder",
+    "find_types",
+    "like_to_like",
+    "power",
+    "print_results",
+    "write_correlated",
+    "write_measured",
+    "write_report",
+]
 
 __getattr__ = public_names(
     __name__,
@@ -23,6 +33,7 @@ __getattr__ = public_names(
         "power": ("graphtwin.report.finished", "power"),
         "write_correlated": ("graphtwin.report.pages", "write_correlated"),
         "write_measured": ("graphtwin.report.pages", "write_measured"),
+        "KNOWN_COLUMNS": ("graphtwin.report.folder", "KNOWN_COLUMNS"),
         "RunFolder": ("graphtwin.report.folder", "RunFolder"),
         "print_results": ("graphtwin.report.tables", "print_results"),
     },

@@ -16,6 +16,15 @@ from graphtwin.kinds import MANIFEST
 from graphtwin.schema import AXES, DEPTH
 from graphtwin.sources.formats import L_D, ExposureNames
 
+KNOWN_COLUMNS = [
+    "pre_nucleus_id",
+    "post_nucleus_id",
+    "connected",
+    "size",
+    "fold",
+    "distance_um",
+    "pair_exposure",
+]  # of a table of predicted pairs, whose others are models
 SUFFIXES = (".parquet", ".csv", ".json", ".toml", ".pt")  # endings of the files of a run that the page lists
 
 

@@ -81,6 +81,19 @@ def test_the_model_that_did_best_stands_beside_the_graph_model(spoilt):
     assert words["pairs"]["models"] == ["graph model", "distance"]
 
 
+def test_exposure_is_a_model_and_the_exposure_of_a_pair_is_none(spoilt):
+    pairs, metrics = pd.read_parquet(spoilt / "predictions/connectivity.parquet"), pd.read_parquet(spoilt / "metrics.parquet")
+    renamed = pairs.rename(columns={"distance": "exposure"}).assign(pair_exposure=3.0)
+    renamed.to_parquet(spoilt / "predictions/connectivity.parquet", index=False)
+    ranked = metrics["metric"].eq("average_precision") & metrics["model"].eq("distance") & metrics["subset"].eq("all")
+    metrics.loc[ranked, ["estimate", "model"]] = [1.0, "exposure"]
+    metrics.to_parquet(spoilt / "metrics.parquet")
+    assert unpacked(contents_of(str(spoilt)))[0]["pairs"]["models"] == ["graph model", "exposure"]
+    (spoilt / "metrics.parquet").unlink()
+    renamed.drop(columns="graph model").to_parquet(spoilt / "predictions/connectivity.parquet", index=False)
+    assert unpacked(contents_of(str(spoilt)))[0]["pairs"]["models"] != ["pair_exposure"]
+
+
 def test_levels_are_log_odds_rounded_down_and_end_at_the_ends():
     odds = np.linspace(-11.9, 3.9, 400)
     back = -12 + 16 / 254 * to_levels(1 / (1 + np.exp(-odds)))

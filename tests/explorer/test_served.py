@@ -94,6 +94,13 @@ def test_a_page_is_written_that_asks_no_host_and_nothing_is_written_over(finishe
     assert CliRunner().invoke(app, ["view", str(finished), "--export", str(page), "--force"]).exit_code == 0
 
 
+def test_a_page_that_is_written_listens_nowhere(finished: Path, tmp_path: Path):
+    told = CliRunner().invoke(app, ["view", str(finished), "--export", str(tmp_path / "look.html"), "--port", "8080"])
+    assert told.exit_code == 2
+    assert "give one or the other" in told.output.replace("\n", " ")
+    assert not (tmp_path / "look.html").exists()
+
+
 @pytest.mark.parametrize("name", ["look.txt", "look"])
 def test_other_endings_are_refused(finished: Path, tmp_path: Path, name: str):
     told = CliRunner().invoke(app, ["view", str(finished), "--export", str(tmp_path / name)])

@@ -12,11 +12,10 @@ from graphtwin.pipeline.graph import GRAPH_MODEL, is_graph_model
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
 from graphtwin.report.figures.palette import BLUE, MUTED, RULE, VERMILLION, model_style
 from graphtwin.report.figures.ranked import RATES, TOP_PER_CENT, RankedModel, rank_model, reliability
-from graphtwin.report.folder import RunFolder
+from graphtwin.report.folder import KNOWN_COLUMNS, RunFolder
 from graphtwin.report.tables import look_up
 from graphtwin.report.words import number_text, per_cent, plain
 
-KNOWN_COLUMNS = ["pre_nucleus_id", "post_nucleus_id", "connected", "size", "fold", "distance_um", "pair_exposure"]
 FIRST_RANKED = 30  # pairs at which the precision curve begins: precision of fewer pairs is noise
 
 
