@@ -18,7 +18,7 @@ from tests.motor.response_source import STEPS, N, planted, responses, write_sour
 
 pytestmark = pytest.mark.slow
 
-SMALL = ["model.fit.epochs=40", "model.fits=1", "folds=3", "model.batch=64"]
+SMALL = ["model.fit.epochs=15", "model.fits=1", "folds=3", "model.batch=64"]
 
 
 asked = partial(command_line.command, "motor")
