@@ -221,15 +221,28 @@ MISSING = [
     ("like-to-like pairs.csv --similarity x --out new", "matplotlib", "matplotlib is needed and not installed"),
     ("power --axons 20 --effect 1 --out new", "matplotlib", "matplotlib is needed and not installed"),
     ("twin train scan.nwb --out new", "h5py", "scan.nwb: recordings in NWB files: h5py is needed and not installed. Install it: pip"),
-    ("twin train scan.NWB --out new", "oasis", "oasis-deconv is needed and not installed. Install it: pip install 'graphtwin[nwb]'"),
+    ("twin train scan.NWB --out new", "oasis", "oasis-deconv is needed and not installed. Install it: pip install 'graphtwin[deconv"),
     ("twin score twin scan.nwb --out new.csv", "h5py", "h5py is needed and not installed"),
+    ("twin simulate --out new", "pynwb", "pynwb is needed and not installed"),
+    ("run --source fly --out new", "flycns", "flycns is needed and not installed. Install it: pip install 'graphtwin[fly]'"),
+    ("run --source worm --out new", "cect", "cect is needed and not installed. Install it: pip install --no-deps cect=="),
+    ("motor fit larva.h5 --out new", "h5py", "graphtwin motor fit: h5py is needed and not installed"),
+    ("motor simulate --circuit fly --out new", "flycns", "flycns is needed and not installed"),
+    ("check scan.nwb", "h5py", "h5py is needed and not installed"),
+    ("check volume", "cloudvolume", "a look at a volume: cloud-volume is needed and not installed"),
+    ("contacts volume --out new.csv", "cloudvolume", "contacts of a volume: cloud-volume is needed and not installed"),
+    ("contacts file://volume --out new.csv", "cloudfiles", "cloud-volume is needed to read volumes. Install it: pip"),
+    ("proximity --axons volume#1 --dendrites volume --out new.csv", "cloudvolume", "cloud-volume is needed and not installed"),
+    ("insilico campaign twin pairs.csv --out new --scheduler tcp://there:1", "distributed", "pip install 'graphtwin[cluster]'"),
 ]
 
 
 @pytest.mark.parametrize(("line", "module", "told"), MISSING)
 def test_a_package_that_is_missing_is_told_with_its_extra_before_any_work(place, monkeypatch, line, module, told):
-    for name in ("scan.nwb", "scan.NWB"):
+    for name in ("scan.nwb", "scan.NWB", "larva.h5"):
         (place / name).write_text("")
+    (place / "volume").mkdir()
+    (place / "volume" / "info").write_text("{}")
     monkeypatch.setitem(sys.modules, module, None)
     before = contents(place)
     assert told in refused(line)

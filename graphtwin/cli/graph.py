@@ -67,6 +67,8 @@ def _run(
             raise ValueError("--set out: the folder is named by --out.")
         require_place(place, RUN, resume, force, (source, embeddings))
         require_packages("graphtwin run", "torch", "torch_geometric", "sklearn", "matplotlib", "jinja2")
+        if source == "synthetic" and not place.with_name(f"{place.name}_cortex").exists():
+            require_packages("--source synthetic", "h5py", "pynwb", "cloudvolume", "zmesh")
         from graphtwin.graph.settings import load_settings
 
         given = {"source": source, "seed": seed, "out": place, **({"embeddings_file": embeddings} if embeddings else {})}

@@ -275,6 +275,8 @@ def _campaign(
         require_files(campaign)
         require_answering(run, device=device, places=places)
         require_packages("graphtwin insilico campaign", "matplotlib", "jinja2")
+        if scheduler is not None and "://" in scheduler:
+            require_packages(f"--scheduler {scheduler}", "dask", "distributed")
         from graphtwin.pipeline import responding
         from graphtwin.report import write_report
         from graphtwin.twin.runs import campaign_twin

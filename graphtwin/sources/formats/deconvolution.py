@@ -35,8 +35,8 @@ def oasis(
         from oasis.functions import deconvolve
     except ImportError as error:
         raise ImportError(
-            "deconvolution needs the package oasis-deconv: `pip install graphtwin[nwb]`. Or pass a function of your own, or None to read "
-            "the fluorescence as it is stored."
+            "deconvolution needs the package oasis-deconv (GPL-3.0): `pip install 'graphtwin[deconvolution]'`. Or pass a function of your "
+            "own, or None to read the fluorescence as it is stored."
         ) from error
     frames = len(fluorescence)
     if frames < LEAST_FRAMES:
