@@ -11,11 +11,14 @@ if TYPE_CHECKING:
     from graphtwin.report.folder import KNOWN_COLUMNS, RunFolder
     from graphtwin.report.pages import write_correlated, write_measured
     from graphtwin.report.tables import print_results
+    from graphtwin.report.terms import Term, glossary
 
 __all__ = [
     "KNOWN_COLUMNS",
     "RunFolder",
+    "Term",
     "find_types",
+    "glossary",
     "like_to_like",
     "power",
     "print_results",
@@ -35,6 +38,8 @@ __getattr__ = public_names(
         "write_measured": ("graphtwin.report.pages", "write_measured"),
         "KNOWN_COLUMNS": ("graphtwin.report.folder", "KNOWN_COLUMNS"),
         "RunFolder": ("graphtwin.report.folder", "RunFolder"),
+        "Term": ("graphtwin.report.terms", "Term"),
+        "glossary": ("graphtwin.report.terms", "glossary"),
         "print_results": ("graphtwin.report.tables", "print_results"),
     },
 )

@@ -16,6 +16,7 @@ from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages.run_page import write_run
 from tests.conftest import ROOT
 from tests.pipeline.planted_source import SMALL, few_trees, planted_export
+from tests.report.reading import unlinked
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +48,7 @@ def exposed(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def page(exposed) -> str:
     """The page of the run."""
-    return write_run(exposed).read_text(encoding="utf-8")
+    return unlinked(write_run(exposed).read_text(encoding="utf-8"))
 
 
 def test_the_headline_is_within_exposure_and_all_pairs_stand_beside(exposed):

@@ -17,6 +17,7 @@ from graphtwin.pipeline.pairs.like_to_like import LikeToLikeConfig, _conclude, r
 from graphtwin.report.pages.like_to_like_page import write_like_to_like
 from graphtwin.wiring.pairs.planted import Planted, plant
 from graphtwin.wiring.questions import Answer, agreed
+from tests.report.reading import unlinked
 
 pytestmark = pytest.mark.slow
 
@@ -229,7 +230,7 @@ def test_the_other_outcomes_find_no_rule_where_none_is(tables: tuple[Path, Path]
     family = json.loads((tmp_path / "run" / "models.json").read_text(encoding="utf-8"))["unrelated"]["family"]
     assert family == {"co_travel": "tweedie", "size": "gamma"}[outcome]
     assert list(slopes["family"]) == [family]
-    assert f"by the {family} mixed model" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert f"by the {family} mixed model" in unlinked((tmp_path / "run" / "report.html").read_text(encoding="utf-8"))
     conditional = pd.read_csv(tmp_path / "run" / "conditional.csv")
     assert abs(conditional.loc[0, "estimate"] - slopes.loc[0, "estimate"]) < 1.5 * slopes.loc[0, "se"]
     assert "reliability was not checked" in found.output
@@ -428,7 +429,7 @@ def test_other_outcomes_have_nulls_and_bootstraps_too(tables: tuple[Path, Path],
 
 
 def test_a_name_is_broken_where_a_reader_would_and_rare_motifs_are_said_and_not_drawn(answered: Path):
-    page = (answered / "report.html").read_text(encoding="utf-8")
+    page = unlinked((answered / "report.html").read_text(encoding="utf-8"))
     assert '<td class="name">signal_<wbr>correlation</td>' in page
     motifs = pd.read_csv(answered / "motifs.csv")
     assert ("Not shown, for rewired graphs have less than one on average" in page) == bool((motifs["expected"] < 1).any())

@@ -28,6 +28,7 @@ from graphtwin.report.pages.run_page import write_run
 from graphtwin.report.tables import print_results
 from graphtwin.schema import POSITION
 from tests.pipeline.planted_source import BASKET_ID, SMALL, UNKNOWN_ID, few_trees, planted_export
+from tests.report.reading import unlinked
 
 pytestmark = pytest.mark.slow
 
@@ -57,7 +58,7 @@ def bare(tmp_path_factory) -> Bare:
     export.frames["coregistration"] = frame[[name for name in frame if not name.startswith("pial")]]
     with few_trees():
         folder = graphtwin.run(SMALL, source=str(export.write(".parquet")), out=base / "out")
-    return Bare(folder, write_run(folder).read_text(encoding="utf-8"), graphtwin.graph.load(folder))
+    return Bare(folder, unlinked(write_run(folder).read_text(encoding="utf-8")), graphtwin.graph.load(folder))
 
 
 def test_connectivity_is_scored_whatever_labels_are_absent(bare):

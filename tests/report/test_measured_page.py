@@ -9,6 +9,7 @@ import pandas as pd
 
 from graphtwin.report import write_measured
 from graphtwin.report.pages.measured_page import measured_columns
+from tests.report.reading import unlinked
 
 RNG = np.random.default_rng(5)
 N = 60
@@ -32,7 +33,7 @@ def tuning() -> pd.DataFrame:
 
 
 def text_of(page: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    return " ".join(re.sub(r"<[^>]+>", " ", unlinked(page)).split())
 
 
 def test_columns_of_keys_places_curves_and_spreads_are_no_numbers_of_their_own():

@@ -12,6 +12,7 @@ from graphtwin import artifacts
 from graphtwin.report.figures import Drawn, verdict_figures
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages import run_page as page
+from tests.report.reading import unlinked
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +27,7 @@ class Reader(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.ids, self.addresses, self.tags = [], [], []
+        self.ids, self.addresses, self.loaded, self.tags = [], [], [], []
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
@@ -35,6 +36,8 @@ class Reader(HTMLParser):
                 self.ids.append(value)
             if name in ("src", "href", "xlink:href", "data", "action"):
                 self.addresses.append(value)
+                if tag != "a":
+                    self.loaded.append(value)
 
 
 def read(html):
@@ -45,7 +48,7 @@ def read(html):
 
 @pytest.fixture(scope="module")
 def html(finished):
-    return (finished / "report.html").read_text(encoding="utf-8")
+    return unlinked((finished / "report.html").read_text(encoding="utf-8"))
 
 
 def test_every_section_and_figure_is_present_and_in_the_contents(html):
@@ -63,8 +66,10 @@ def test_ids_are_unique(html):
 
 def test_the_page_needs_nothing_from_another_host(html):
     reader = read(html)
-    outside = [address for address in reader.addresses if re.match(r"(?!data:image/png;base64,)(\w+:|//)", address)]
+    outside = [address for address in reader.loaded if re.match(r"(?!data:image/png;base64,)(\w+:|//)", address)]
     assert outside == []
+    led_to = [address for address in set(reader.addresses) - set(reader.loaded) if re.match(r"\w+:|//", address)]
+    assert all(address.startswith("https://doi.org/10.") for address in led_to)
     assert not {"script", "link", "iframe", "object"} & set(reader.tags)
     assert "@import" not in html
     assert "url(http" not in html
@@ -72,7 +77,7 @@ def test_the_page_needs_nothing_from_another_host(html):
 
 
 def test_links_lead_to_files_of_the_run(html, finished):
-    files = [address for address in read(html).addresses if not address.startswith(("#", "data:"))]
+    files = [address for address in read(html).addresses if not address.startswith(("#", "data:", "https://doi.org/"))]
     assert "metrics.parquet" in files
     assert all((finished / file).is_file() for file in files)
 

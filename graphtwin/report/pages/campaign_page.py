@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from graphtwin.artifacts import write_text
 from graphtwin.report.campaign_answers import StateAnswers, answers_in
 from graphtwin.report.figures import campaign_figures
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.pages.run_page import Section, facts, page
+from graphtwin.report.pages.page import Section, facts, page, write_page
 from graphtwin.report.words import number_text
 
 TEMPLATE = "campaign.html.j2"
@@ -32,7 +31,7 @@ def write_campaign(folder: Path) -> Path:
         The path of the report.
     """
     run = RunFolder.open(folder)
-    return write_text(render_campaign(run), run.path / "report.html")
+    return write_page(render_campaign(run), run.path / "report.html")
 
 
 def render_campaign(run: RunFolder) -> str:

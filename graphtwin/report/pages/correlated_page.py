@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from graphtwin.artifacts import write_text
 from graphtwin.report.figures import correlation_figures
-from graphtwin.report.pages.run_page import page
+from graphtwin.report.pages.page import page, write_page
 from graphtwin.schema import TWIN, TWIN_CORE
 
 TEMPLATE = "correlated.html.j2"
@@ -44,4 +43,4 @@ def write_correlated(matrix: str | Path, units: pd.DataFrame, what: str, out: st
         files=[],
         existing=set(),
     )
-    return write_text(rendered, Path(out))
+    return write_page(rendered, Path(out))

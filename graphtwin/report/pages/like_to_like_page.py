@@ -6,11 +6,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from graphtwin.artifacts import write_text
 from graphtwin.report.figures import SIGNIFICANT, joint_figures, slope_figures
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages.methods import methods
-from graphtwin.report.pages.run_page import Section, facts, funnel_steps, page
+from graphtwin.report.pages.page import Section, facts, page, write_page
+from graphtwin.report.pages.run_page import funnel_steps
 from graphtwin.report.words import join_words, number_text, p_text
 from graphtwin.sources.formats import EXPOSURES, L_D
 
@@ -34,7 +34,7 @@ def write_like_to_like(folder: Path) -> Path:
     """
     run = RunFolder.open(folder)
     names = EXPOSURES[(run.json("provenance") or {}).get("exposure", L_D.column)]
-    return write_text(names.said(render_like_to_like(replace(run, exposure=names))), run.path / "report.html")
+    return write_page(names.said(render_like_to_like(replace(run, exposure=names))), run.path / "report.html")
 
 
 def render_like_to_like(run: RunFolder) -> str:

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from graphtwin.artifacts import write_text
 from graphtwin.insilico import SELECTIVE_Q
 from graphtwin.report.figures import Block, Preference, place_figures, population_figures
-from graphtwin.report.pages.run_page import page
+from graphtwin.report.pages.page import page, write_page
 from graphtwin.report.words import number_text
 from graphtwin.schema import IMAGED_AT, TWIN, TWIN_CORE, UNIT_KEY
 
@@ -40,7 +39,7 @@ def write_measured(table: pd.DataFrame, name: str, out: str | Path) -> Path:
         files=[],
         existing=set(),
     )
-    return write_text(rendered, Path(out))
+    return write_page(rendered, Path(out))
 
 
 def measured_columns(table: pd.DataFrame) -> list[str]:

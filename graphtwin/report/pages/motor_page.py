@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from graphtwin.artifacts import write_text
 from graphtwin.report.figures import Block, circuit_figures, motor_figures, order_figures, response_figures
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.pages.run_page import Section, facts, page
+from graphtwin.report.pages.page import Section, facts, page, write_page
 from graphtwin.report.words import number_text
 
 TEMPLATE = "motor.html.j2"
@@ -90,7 +89,7 @@ def write_motor(folder: Path) -> Path:
         files=files,
         existing={name for name, _ in files} | {"predicted.npz", "trials.h5"},
     )
-    return write_text(rendered, run.path / "report.html")
+    return write_page(rendered, run.path / "report.html")
 
 
 def headline(found: list[str]) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from graphtwin.artifacts import write_text
 from graphtwin.report.figures import power_figures
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.pages.run_page import Section, facts, funnel_steps, page
+from graphtwin.report.pages.page import Section, facts, page, write_page
+from graphtwin.report.pages.run_page import funnel_steps
 from graphtwin.report.words import number_text, per_cent
 from graphtwin.sources.formats import EXPOSURES, L_D
 
@@ -30,7 +30,7 @@ def write_power(folder: Path) -> Path:
     """
     run = RunFolder.open(folder)
     names = EXPOSURES[(run.json("provenance") or {}).get("exposure", L_D.column)]
-    return write_text(names.said(render_power(replace(run, exposure=names))), run.path / "report.html")
+    return write_page(names.said(render_power(replace(run, exposure=names))), run.path / "report.html")
 
 
 def render_power(run: RunFolder) -> str:

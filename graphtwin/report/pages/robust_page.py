@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from graphtwin.artifacts import write_text
 from graphtwin.folders import require_as_written
 from graphtwin.report.figures import robust_figures
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages.motor_page import parted
-from graphtwin.report.pages.run_page import Section, facts, page
+from graphtwin.report.pages.page import Section, facts, page, write_page
 
 TEMPLATE = "robust.html.j2"
 DRAWN = ("curves", "differences", "frequencies")  # tables without which there is no page
@@ -47,7 +46,7 @@ def write_robust(folder: Path) -> Path:
         files=files,
         existing={name for name, _ in files},
     )
-    return write_text(rendered, run.path / "report.html")
+    return write_page(rendered, run.path / "report.html")
 
 
 def headline(kinds: list[str]) -> str:

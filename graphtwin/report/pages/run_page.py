@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
-from graphtwin.artifacts import write_text
 from graphtwin.report.area_tables import area_tables, no_areas
 from graphtwin.report.figures import (
     Block,
-    Drawn,
     embedding_figures,
     map_figures,
     neuron_figures,
@@ -24,6 +21,7 @@ from graphtwin.report.figures import (
     wiring_figures,
 )
 from graphtwin.report.folder import RunFolder
+from graphtwin.report.pages.page import Section, facts, page, write_page
 from graphtwin.report.tables import ceilings, results, skipped, task_title, title_of
 from graphtwin.report.words import join_words
 from graphtwin.schema import AXES, DEPTH
@@ -39,16 +37,6 @@ FINDINGS = {
     "measured": "ceiling",
     "carried": "across areas",
 }
-
-
-@dataclass(frozen=True)
-class Section:
-    """A chapter of the page with its figures."""
-
-    key: str
-    title: str
-    lead: str
-    blocks: list[Block]
 
 
 @dataclass(frozen=True)
@@ -78,7 +66,7 @@ def write_run(run: Path) -> Path:
         The path of the report.
     """
     folder = RunFolder.open(run)
-    return write_text(render_run(folder), folder.path / "report.html")
+    return write_page(render_run(folder), folder.path / "report.html")
 
 
 def render_run(run: RunFolder) -> str:
@@ -109,19 +97,6 @@ def render_run(run: RunFolder) -> str:
         files=files,
         existing={name for name, _ in files},
     )
-
-
-def page(template: str) -> jinja2.Template:
-    """A template of this folder; every text is escaped, and a name that is not given is an error."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parents[1] / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["is_drawn"] = lambda block: isinstance(block, Drawn)
-    return environment.get_template(template)
 
 
 def run_sections(run: RunFolder) -> list[Section]:
@@ -254,16 +229,3 @@ def funnel_sentence(funnel: pd.DataFrame, units: pd.DataFrame | None) -> str:
             parts.append(f"{int(rows['n_after'].iloc[-1]):,} of {before:,} pairs of {table}")
     lossy = int((funnel["n_dropped"] > 0).sum())
     return f"{'; '.join([*parts, f'{lossy} of {len(funnel)} steps lose something'])}."
-
-
-def facts(provenance: dict[str, Any] | None) -> list[tuple[str, str]]:
-    """The few facts of the provenance that stand at the top of the page."""
-    if not isinstance(provenance, dict):
-        return []
-    names = {"source_has": "which has", "graphtwin": "graphtwin", "git_commit": "commit", "seed": "seed"}
-    found = [(label, str(provenance[key])) for key, label in names.items() if provenance.get(key) is not None]
-    inputs = provenance.get("inputs")
-    if isinstance(inputs, dict):
-        source = [("source", str(inputs["name"]))] if "name" in inputs else []
-        found = [*source, *found, ("input files", str(sum(len(str(value)) == 64 for value in inputs.values())))]
-    return [(label, value[:10] if label == "commit" else value) for label, value in found]

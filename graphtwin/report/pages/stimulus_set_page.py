@@ -9,9 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from graphtwin.artifacts import write_text
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.pages.run_page import page
+from graphtwin.report.pages.page import page, write_page
 from graphtwin.report.words import number_text
 from graphtwin.schema import NEURON, UNIT_KEY
 
@@ -30,7 +29,7 @@ def write_stimulus_set_page(folder: Path) -> Path:
         The path of the report.
     """
     run = RunFolder.open(folder)
-    return write_text(render_stimulus_set(run), run.path / "report.html")
+    return write_page(render_stimulus_set(run), run.path / "report.html")
 
 
 def render_stimulus_set(run: RunFolder) -> str:

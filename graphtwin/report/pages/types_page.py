@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from graphtwin.artifacts import write_text
 from graphtwin.report.figures import types_figures
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.pages.run_page import Section, facts, page
+from graphtwin.report.pages.page import Section, facts, page, write_page
 from graphtwin.report.words import number_text, p_text
 
 TEMPLATE = "types.html.j2"
@@ -41,7 +40,7 @@ def write_types(folder: Path) -> Path:
         files=files,
         existing={name for name, _ in files},
     )
-    return write_text(rendered, run.path / "report.html")
+    return write_page(rendered, run.path / "report.html")
 
 
 def agreement_rows(table: pd.DataFrame | None) -> list[dict[str, str]]:
