@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test quick checks tests test-browser test-wheel bench
+.PHONY: run test quick checks package tests test-browser test-wheel bench
 run: $(STAMP)
 	$(BIN)/graphtwin run --resume --out runs/minnie65
 
@@ -16,11 +16,15 @@ quick: $(STAMP)
 	$(BIN)/ruff check .
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile -m 'not slow' -q
 
-checks: $(STAMP)
+checks: package
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# What would be published: built from what git tracks, and looked at.
+package: $(STAMP)
+	out=$$(mktemp -d) && tests/wheel/build.sh $$out && rm -r $$out
 
 # One thread a process: two processes of two threads on two cores are twice as slow. Bytecode is kept: processes that tests start compile nothing again.
 tests: $(STAMP)
@@ -31,7 +35,7 @@ test-browser: $(STAMP)
 	tests/browser/run.sh
 
 # Builds the wheel and tries it in an environment of its own, some minutes.
-test-wheel:
+test-wheel: $(STAMP)
 	tests/wheel/run.sh
 
 bench: $(STAMP)

@@ -6,8 +6,8 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 "${PYTHON:-python3}" -m venv "$scratch/venv"
 pip() { "$scratch/venv/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
-pip wheel --no-deps --wheel-dir "$scratch" "$root"
-pip install -c "$root/constraints.txt" torch==2.13.0 "$scratch"/graphtwin-*.whl
+"$root/tests/wheel/build.sh" "$scratch/dist"
+pip install -c "$root/constraints.txt" torch==2.13.0 "$scratch"/dist/graphtwin-*.whl
 cd "$scratch"
 venv/bin/graphtwin run --set preset=short --out run
 venv/bin/graphtwin view run --export run.html

@@ -64,7 +64,7 @@ def verified_sha256(path: Path, name: str, registry: dict[str, str] | None) -> s
     if found != expected:
         raise ValueError(
             f"{path}: sha256 is {found}, but the registry says {expected}. The file was changed or cut short: "
-            "restore it from the repository, or read your own version through a TOML of its own."
+            "install the package again or restore it from the repository, or read your own version through a TOML of its own."
         )
     return found
 
