@@ -17,6 +17,8 @@ graphtwin view runs/minnie65
 
 graphtwin view runs/minnie65 --export minnie65.html
 
+graphtwin view runs/minnie65 runs/types scores.csv agreement.csv
+
 graphtwin view runs/minnie65 --host 0.0.0.0 --port 8080
 """
 
@@ -24,6 +26,13 @@ graphtwin view runs/minnie65 --host 0.0.0.0 --port 8080
 @app.command("view", epilog=EXAMPLES)
 def _view(
     run: Annotated[Path, typer.Argument(help="Folder of a finished `graphtwin run`.")],
+    further: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FURTHER]...",
+            help="Finished folders with a page, and tables of units (`twin score | agree | fields`), to show beside.",
+        ),
+    ] = None,
     export: Annotated[Path | None, typer.Option(help="Write one .html that opens without a server, and end.")] = None,
     host: Annotated[
         str | None, typer.Option(help="Address to listen at, this machine alone by default; beyond it the page asks for a token.")
@@ -34,7 +43,8 @@ def _view(
     """Look around in a run: its neurons in the tissue and on the map of embeddings, each with what is known and was predicted of it.
 
     A page is served to this machine until Ctrl-C, or written as one file. Click a neuron for its card and its partners; drag over two
-    groups to ask whether one connects to the other more often than to others at the same distance. Nothing is asked of another host.
+    groups to ask whether one connects to the other more often than to others at the same distance. The run's report and further folders
+    are pages in the same frame. Nothing is asked of another host.
     """
     with words():
         from graphtwin.artifacts import PAGES, require_new
@@ -49,9 +59,9 @@ def _view(
             if host is not None or port is not None:
                 raise ValueError("--host and --port are of a page that is served, and --export writes one: give one or the other.")
             require_new(export, PAGES, force)
-            typer.echo(write_explorer(run, export))
+            typer.echo(write_explorer(run, export, further or ()))
             return
         try:
-            serve(run, host or "127.0.0.1", port or 0, lambda address: typer.echo(f"{address}\nCtrl-C ends it."))
+            serve(run, host or "127.0.0.1", port or 0, lambda address: typer.echo(f"{address}\nCtrl-C ends it."), further or ())
         except KeyboardInterrupt:
             return

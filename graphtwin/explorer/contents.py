@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from graphtwin import schema
+from graphtwin.explorer.beside import PageBeside, TableBeside
 from graphtwin.explorer.packed import pack
 from graphtwin.explorer.pairs_shown import LOWEST, STEP, PairsShown, pairs_shown
 from graphtwin.kinds import RUN, require_kind
@@ -31,15 +33,18 @@ TUNING = (
     ("gdsi", "direction selectivity (gDSI)", ""),
 )
 OF_FUNCTION = ("graph model, function", "network alone, function")  # models of the card, the first that there is
+ENDS = ("_low", "_high")  # endings of columns of ends of intervals
 UNKNOWN = 255  # code of a category that is not known
 log = logging.getLogger("graphtwin")
 
 
-def contents_of(folder: str) -> bytes:
+def contents_of(folder: str, beside: Sequence[PageBeside | TableBeside] = (), alone: bool = False) -> bytes:
     """All that a page shows of a finished run, packed.
 
     Args:
         folder: Folder that `graphtwin run` wrote.
+        beside: What stands beside the run in the frame, as `read_beside` gives it.
+        alone: Whether the pages among it are packed too, for a file that opens without a server.
 
     Raises:
         FileNotFoundError: There is no such folder.
@@ -73,6 +78,7 @@ def contents_of(folder: str) -> bytes:
     shown = pairs_shown(run)
     if shown is not None:
         _pairs(run, shown, row_of, words, arrays)
+    words["beside"] = [_beside(at, one, alone, row_of, words, units, arrays, columns) for at, one in enumerate(beside)]
     verdicts = run.json("verdicts") or []
     words |= {"columns": columns, "verdicts": [str(one["sentence"]) for one in verdicts if "sentence" in one]}
     return pack(words, arrays)
@@ -204,6 +210,42 @@ def _of_model(table: pd.DataFrame | None) -> pd.DataFrame | None:
             table = table[table["model"] == model]
             return table.drop_duplicates([name for name in ("nucleus_id", "target") if name in table])
     return None
+
+
+def _beside(
+    at: int,
+    one: PageBeside | TableBeside,
+    alone: bool,
+    row_of: pd.Series,
+    words: dict[str, Any],
+    units: pd.DataFrame | None,
+    arrays: dict[str, np.ndarray],
+    columns: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Words of a page or a table beside the run; numbers of units that speak for their neurons become colours."""
+    if isinstance(one, PageBeside):
+        if alone:
+            arrays[f"page {at}"] = np.frombuffer(one.html.encode(), np.uint8)
+        return {"title": one.title, "says": one.says}
+    numbers = [name for name in one.rows if name not in one.key]
+    of_units = len(one.key) > 1
+    every = pd.MultiIndex.from_tuples([tuple(unit) for unit in words.get("units", [])], names=one.key) if of_units else row_of.index
+    neuron = np.append(arrays["unit neuron"], -1) if of_units and "unit neuron" in arrays else np.append(np.arange(len(row_of)), -1)
+    keyed = one.rows.set_index(one.key)
+    where = neuron[every.get_indexer(keyed.index)] if len(every) else np.full(len(keyed), -1)
+    arrays |= {f"table {at}": keyed[numbers].to_numpy(np.float32), f"table {at} neuron": where.astype(np.int32)}
+    arrays[f"table {at} key"] = one.rows[one.key].to_numpy(np.int64)
+    says = f"{one.says} {int((where >= 0).sum()):,} of them are of {'units' if of_units else 'neurons'} of this run."
+    speak = (
+        keyed if not of_units else keyed.loc[keyed.index.isin(pd.MultiIndex.from_frame(units[one.key]))] if units is not None else keyed[:0]
+    )
+    rows = neuron[every.get_indexer(speak.index)] if len(speak) else np.zeros(0, int)
+    for name in numbers:
+        values = np.full(len(row_of), np.nan, np.float32)
+        values[rows[rows >= 0]] = speak[name].to_numpy()[rows >= 0]
+        if not str(name).endswith(ENDS) and np.isfinite(values).any():
+            _column(columns, arrays, f"{one.title}/{name}", str(name).replace("_", " "), values, of=one.title)
+    return {"title": one.title, "says": says, "columns": [str(name) for name in numbers], "key": one.key}
 
 
 def _roots(run: RunFolder, row_of: pd.Series, words: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:

@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib import colormaps
 
 from graphtwin.artifacts import write_text
+from graphtwin.explorer.beside import read_beside
 from graphtwin.explorer.contents import contents_of
+from graphtwin.report import RunFolder
 
-SCRIPTS = ("packed.js", "colours.js", "tissue.js", "map.js", "card.js", "groups.js", "explorer.js")  # in the order in which they run
+SCRIPTS = (
+    "packed.js",
+    "colours.js",
+    "tissue.js",
+    "map.js",
+    "card.js",
+    "groups.js",
+    "beside.js",
+    "explorer.js",
+)  # in the order in which they run
 # Colours of numbers, of angles and of what has a sign, told apart with every common colour vision; then their share, and what is added so
 # that none is as light or as dark as the paper.
 RAMPS = {"ramp": ("cividis", 0.9, 12.0), "circle": ("twilight", 0.7, 30.0), "signed": ("PuOr", 0.72, 15.0)}
 
 
-def write_explorer(run: str | Path, to: str | Path) -> Path:
+def write_explorer(run: str | Path, to: str | Path, further: Sequence[str | Path] = ()) -> Path:
     """Write the explorer of a finished run as one file that opens without a server; returns its path.
 
     Args:
         run: Folder that `graphtwin run` wrote.
         to: File to write, .html.
+        further: Finished folders with a page, pages, and tables of units or neurons, which stand beside the run in the frame.
     """
-    return write_text(render(Path(run).resolve().name, base64.b64encode(contents_of(str(run))).decode()), Path(to))
+    contents = contents_of(str(run), read_beside(RunFolder.open(run), further), alone=True)
+    return write_text(render(Path(run).resolve().name, base64.b64encode(contents).decode()), Path(to))
 
 
 def render(name: str, contents: str = "") -> str:

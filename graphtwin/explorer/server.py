@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
@@ -13,48 +13,65 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from graphtwin.explorer.beside import PageBeside, read_beside
 from graphtwin.explorer.contents import contents_of
 from graphtwin.explorer.page import render
+from graphtwin.report import RunFolder
 
 LOOPBACK = ("127.0.0.1", "localhost")
 EVERYWHERE = "0.0.0.0"  # every address of this machine, which has a name by which others know it
+# What a page beside the run may do: run its own script and draw its own pictures, and nothing else: it is of no origin and asks nobody.
+SANDBOX = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; font-src data:"
 COOKIE = "graphtwin_token"
 
 
-def serve(run: str | Path, host: str = "127.0.0.1", port: int = 0, told: Callable[[str], None] = print) -> None:
+def serve(
+    run: str | Path,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    told: Callable[[str], None] = print,
+    further: Sequence[str | Path] = (),
+) -> None:
     """Show the explorer of a finished run until it is stopped.
 
-    Two paths are answered, the page and what it shows, which was read before: no other file can be asked for. Where others than this
-    machine can reach it, its address holds a token that is drawn anew each time.
+    The page, what it shows and the pages beside the run are answered, which were read before: no other file can be asked for. Where
+    others than this machine can reach it, its address holds a token that is drawn anew each time.
 
     Args:
         run: Folder that `graphtwin run` wrote.
         host: Address to listen at.
         port: Port; 0 takes one that is free.
         told: Is given the address once it answers.
+        further: Finished folders with a page, pages, and tables of units or neurons, which stand beside the run in the frame.
 
     Raises:
         OSError: The address or the port cannot be had.
     """
-    with listening(run, host, port) as (server, address):
+    with listening(run, host, port, further) as (server, address):
         told(address)
         server.serve_forever()
 
 
 @contextmanager
-def listening(run: str | Path, host: str = "127.0.0.1", port: int = 0) -> Iterator[tuple[ThreadingHTTPServer, str]]:
+def listening(
+    run: str | Path, host: str = "127.0.0.1", port: int = 0, further: Sequence[str | Path] = ()
+) -> Iterator[tuple[ThreadingHTTPServer, str]]:
     """A server that listens and answers nobody yet, and the address of its page.
 
     Args:
         run: Folder that `graphtwin run` wrote.
         host: Address to listen at.
         port: Port; 0 takes one that is free.
+        further: What stands beside the run, as `serve` takes it.
     """
+    beside = read_beside(RunFolder.open(run), further)
     token = "" if host in LOOPBACK else secrets.token_urlsafe(24)
-    answers = {
+    answers: dict[str, tuple[str, bytes] | tuple[str, bytes, str]] = {
         "/": ("text/html; charset=utf-8", render(Path(run).resolve().name).encode()),
-        "/contents": ("application/octet-stream", contents_of(str(run))),
+        "/contents": ("application/octet-stream", contents_of(str(run), beside)),
     }
+    framed = {f"/pages/{at}": one.html for at, one in enumerate(beside) if isinstance(one, PageBeside)}
+    answers |= {path: ("text/html; charset=utf-8", html.encode(), SANDBOX) for path, html in framed.items()}
     try:
         server = ThreadingHTTPServer((host, port), type("Handler", (_Handler,), {"answers": answers, "token": token}))
     except OSError as error:
@@ -68,7 +85,7 @@ def listening(run: str | Path, host: str = "127.0.0.1", port: int = 0) -> Iterat
 class _Handler(BaseHTTPRequestHandler):
     """Answers what it was given, and nothing else."""
 
-    answers: dict[str, tuple[str, bytes]]
+    answers: dict[str, tuple[str, bytes] | tuple[str, bytes, str]]
     token: str
 
     def do_GET(self) -> None:
@@ -93,13 +110,15 @@ class _Handler(BaseHTTPRequestHandler):
             held = None
         return any(hmac.compare_digest(one.encode(), self.token.encode()) for one in (given, held.value if held else ""))
 
-    def _answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:
+    def _answer(self, status: HTTPStatus, kind: str, body: bytes, policy: str = "") -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Referrer-Policy", "no-referrer")
+        if policy:
+            self.send_header("Content-Security-Policy", policy)
         if self.token and status == HTTPStatus.OK:
             self.send_header("Set-Cookie", f"{COOKIE}={self.token}; HttpOnly; SameSite=Strict")
         with suppress(ConnectionError):  # a browser that went on

@@ -1,4 +1,7 @@
-"""What the explorer of a run must say, worked out from the run's tables: python tests/browser/expected.py RUN > expected.json."""
+"""What the explorer of a run must say, worked out from the run's tables, and a table of made-up scores of half of its units.
+
+python tests/browser/expected.py RUN scores.csv > expected.json
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ BIN_UM = 20
 THRESHOLD = 140  # level of probability
 
 
-def main(run: Path) -> None:
+def main(run: Path, scores: Path) -> None:
     neurons = pd.read_parquet(run / "tables/neurons.parquet").set_index("nucleus_id")
     pairs = pd.read_parquet(run / "predictions/connectivity.parquet")
     places = neurons[["x_um", "depth_um", "z_um"]]
@@ -30,7 +33,12 @@ def main(run: Path) -> None:
     above = pairs[pairs["graph model"] >= 1 / (1 + np.exp(12 - level * 16 / 254))]
     axon = pairs[pairs["connected"]]["pre_nucleus_id"].value_counts().index[0]
     targets = pairs[(pairs["pre_nucleus_id"] == axon) & pairs["connected"]]
+    units = pd.read_parquet(run / "tables/units.parquet")[["session", "scan_idx", "unit_id", "nucleus_id"]].iloc[::2]
+    units = units.assign(cc_norm=np.linspace(0, 1, len(units)))
+    units.drop(columns="nucleus_id").to_csv(scores, index=False)
+    best = units.iloc[-1].astype(int)
     told = {
+        "scored": {"nucleus": int(best["nucleus_id"]), "rows": len(units), "unit": "/".join(map(str, best.iloc[:3]))},
         "run": run.name,
         "neurons": len(neurons),
         "classes": classes,
@@ -52,4 +60,4 @@ def main(run: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))

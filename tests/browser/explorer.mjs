@@ -15,6 +15,7 @@ async function opened(where, size = { width: 1400, height: 1000 }, more = {}) {
   const page = await context.newPage();
   const asked = [], errors = [];
   page.on("request", (request) => asked.push(request.url()));
+  page.on("requestfailed", (request) => request.failure().errorText === "csp" && asked.splice(asked.indexOf(request.url()), 1)); // never sent
   page.on("pageerror", (error) => errors.push(String(error)));
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   const begun = Date.now();
@@ -117,9 +118,52 @@ claim("a run without positions and embeddings has cards and questions, and says 
   await close();
 });
 
+for (const [kind, where] of [["alone", alone], ["served", address]])
+  claim(`${kind}: the script of a page beside the run reaches nothing`, async () => {
+    const { page, asked, close } = await opened(where);
+    const before = asked.length;
+    await page.getByRole("tab", { name: "hostile" }).click();
+    const frame = await (await page.waitForSelector("#beside iframe")).contentFrame();
+    await frame.waitForFunction(() => document.body.dataset.done);
+    assert.equal(await frame.locator("#reached").innerText(), "");
+    assert.ok((await frame.locator("#refused").innerText()).split(" ").length >= 8, await frame.locator("#refused").innerText());
+    await frame.locator("#down").click();
+    await frame.waitForFunction(() => document.getElementById("below").getBoundingClientRect().top < innerHeight);
+    await frame.evaluate(() => { location.href = "https://elsewhere.example/"; });
+    await page.waitForTimeout(300);
+    assert.deepEqual(asked.slice(before).filter((one) => !/^(data:|blob:|about:)/.test(one) && !one.endsWith("/pages/2")), []);
+    assert.equal(page.context().pages().length, 1);
+    await close();
+  });
+
+claim("pages and tables stand beside the run as tabs, which arrow keys and the address reach, and a row leads to its neuron", async () => {
+  const { page, errors, close } = await opened(alone);
+  await page.getByRole("tab", { name: "Explorer" }).focus();
+  await page.keyboard.press("ArrowRight");
+  assert.equal(await page.getByRole("tab", { selected: true }).innerText(), "Report");
+  const report = await (await page.waitForSelector("#beside iframe")).contentFrame();
+  assert.ok((await report.locator("h1").first().innerText()).length > 0);
+  await page.keyboard.press("ArrowRight");
+  assert.ok((await text(page, "beside-says")).replaceAll(",", "").includes(`${expected.scored.rows} of them are of units of this run`), await text(page, "beside-says"));
+  const again = await opened(page.url());
+  assert.equal(await again.page.getByRole("tab", { selected: true }).innerText(), "scores");
+  assert.equal(await again.page.locator("#tissue").isVisible(), false);
+  await again.close();
+  await page.locator("#beside th button", { hasText: "cc norm" }).click();
+  const first = page.locator("#beside tbody tr").first();
+  assert.deepEqual(await first.locator("td").allInnerTexts(), [expected.scored.unit, "1"]);
+  await first.locator("button").click();
+  assert.ok((await text(page, "card")).startsWith(`Neuron ${expected.scored.nucleus}`));
+  assert.match(await text(page, "card"), /scores\s+cc norm\s+1\n/);
+  await page.selectOption("#colour", { label: "cc norm" });
+  assert.ok((await text(page, "legend")).includes("not known"));
+  assert.deepEqual(errors, []);
+  await close();
+});
+
 claim("an address of another run is said to be one", async () => {
-  const { page, close } = await opened(alone + "#neuron=1&A=drawn0:5.3&B=cell_type:no such class&view=NaN,0,0,0,0");
-  assert.equal(await text(page, "search-says"), "The address names what this run does not have: group A, group B, neuron 1.");
+  const { page, close } = await opened(alone + "#neuron=1&tab=gone&A=drawn0:5.3&B=cell_type:no such class&view=NaN,0,0,0,0");
+  assert.equal(await text(page, "search-says"), "The address names what this run does not have: group A, group B, neuron 1, tab gone.");
   await close();
 });
 
@@ -203,6 +247,12 @@ for (const [name, size] of [["1400", { width: 1400, height: 1000 }], ["390", { w
       const least = await contrasts(page);
       assert.ok(least >= 4.5, `contrast ${least.toFixed(2)}`);
       await page.screenshot({ path: `${shots}/${name}_${style}.png`, fullPage: true });
+      await page.getByRole("tab", { name: "scores" }).click();
+      const beside = await cut(page);
+      assert.ok(beside.wide <= 0, `scores: ${beside.wide} pixels too wide: ${beside.over}`);
+      assert.deepEqual(beside.cut, []);
+      assert.ok((await contrasts(page)) >= 4.5);
+      await page.screenshot({ path: `${shots}/${name}_${style}_scores.png`, fullPage: true });
       await close();
     });
 

@@ -7,13 +7,14 @@ run=${RUN:-../../runs/browser}
 shots=$(mktemp -d)
 npm install --silent --no-package-lock --no-audit --no-fund
 test -f "$run/manifest.json" || "$bin/graphtwin" run --set preset=short --out "$run"
-"$bin/graphtwin" view "$run" --export "$shots/page.html"
+"$bin/python" expected.py "$run" "$shots/scores.csv" >"$shots/expected.json"
+beside=("$shots/scores.csv" hostile.html)
+"$bin/graphtwin" view "$run" "${beside[@]}" --export "$shots/page.html"
 cp -r "$run" "$shots/bare"
 rm "$shots/bare/embeddings.parquet"
 "$bin/python" -c "import sys, pandas as pd; t = pd.read_parquet(sys.argv[1]); t[['x_um', 'depth_um', 'z_um']] = float('nan'); t.to_parquet(sys.argv[1])" "$shots/bare/tables/neurons.parquet"
 "$bin/graphtwin" view "$shots/bare" --export "$shots/bare.html"
-"$bin/python" expected.py "$run" >"$shots/expected.json"
-"$bin/graphtwin" view "$run" >"$shots/address" &
+"$bin/graphtwin" view "$run" "${beside[@]}" >"$shots/address" &
 server=$!
 trap 'kill $server' EXIT
 for _ in $(seq 60); do grep -q http "$shots/address" && break; sleep 1; done

@@ -18,9 +18,11 @@ import pytest
 from typer.testing import CliRunner
 
 from graphtwin.cli.app import app
+from graphtwin.explorer.beside import read_beside
 from graphtwin.explorer.contents import contents_of
 from graphtwin.explorer.page import render
 from graphtwin.explorer.server import listening
+from graphtwin.report import RunFolder
 from tests.explorer.reading import unpacked
 
 
@@ -52,7 +54,7 @@ def test_the_page_and_what_it_shows_are_served_and_no_file_of_any_folder(finishe
         assert b'<canvas id="tissue"' in page
         status, block, _ = asked(address + "contents")
         assert status == 200
-        assert block == contents_of(str(finished))
+        assert block == contents_of(str(finished), read_beside(RunFolder.open(finished), ()))
         for path in (
             "config.toml",
             "../config.toml",
@@ -60,9 +62,26 @@ def test_the_page_and_what_it_shows_are_served_and_no_file_of_any_folder(finishe
             "//config.toml",
             "contents/../config.toml",
             "static/explorer.js",
+            "pages/1",
+            "pages/../config.toml",
         ):
             assert asked(address + path)[0] == 404
         assert asked(address, Host="elsewhere.example")[0] == 403
+
+
+def test_a_page_beside_the_run_may_run_its_own_script_and_nothing_else(finished: Path, analysis: Path):
+    with listening(finished, further=[analysis]) as (server, address):
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        status, page, headers = asked(address + "pages/1")
+        server.shutdown()
+        thread.join()
+    assert status == 200
+    assert page.startswith(b"<h1>Types</h1>")
+    policy = headers["Content-Security-Policy"]
+    assert policy.startswith("sandbox allow-scripts; default-src 'none'")
+    assert "allow-same-origin" not in policy
+    assert "connect-src" not in policy
 
 
 def test_beyond_this_machine_a_token_is_asked_for(finished: Path):
@@ -87,7 +106,9 @@ def test_a_page_is_written_that_asks_no_host_and_nothing_is_written_over(finishe
     assert "default-src 'none'" in text
     assert not any(asking in text for asking in ('src="http', 'action="', "<link", "@import"))
     inside = text.split('id="contents">')[1].split("<")[0]
-    assert unpacked(base64.b64decode(inside))[0]["name"] == finished.name
+    words, arrays = unpacked(base64.b64decode(inside))
+    assert words["name"] == finished.name
+    assert arrays["page 0"].tobytes() == (finished / "report.html").read_bytes()
     again = CliRunner().invoke(app, ["view", str(finished), "--export", str(page)])
     assert again.exit_code == 2
     assert "exists, and nothing is written over" in again.output.replace("\n", " ")

@@ -7,11 +7,13 @@ function make(tag, attributes = {}, ...inside) {
   return made;
 }
 
+const MOST_ROWS = 300; // rows of a table that are drawn
+
 // A table with a caption that is sorted by a click on a heading; cells are text, numbers or elements.
 function sortable(caption, headings, rows, file) {
   const body = make("tbody");
   const text = (cell) => (cell instanceof Node ? cell.textContent : typeof cell === "number" ? number(cell) : cell ?? "");
-  const fill = () => body.replaceChildren(...rows.map((row) => make("tr", {}, ...row.map((cell) => make("td", typeof cell === "number" ? { class: "num" } : {}, cell instanceof Node ? cell : text(cell))))));
+  const fill = () => body.replaceChildren(...rows.slice(0, MOST_ROWS).map((row) => make("tr", {}, ...row.map((cell) => make("td", typeof cell === "number" ? { class: "num" } : {}, cell instanceof Node ? cell : text(cell))))));
   const head = headings.map((heading, at) => make("th", { scope: "col", "aria-sort": "none" }, make("button", { type: "button", onclick: () => {
     const up = head[at].getAttribute("aria-sort") === "descending";
     head.forEach((one) => one.setAttribute("aria-sort", "none"));
@@ -25,7 +27,7 @@ function sortable(caption, headings, rows, file) {
     const quoted = (one) => (/[",\n]/.test(one) ? `"${one.replaceAll('"', '""')}"` : one);
     saveAs(file + ".csv", new Blob([[headings, ...rows].map((row) => row.map((cell) => quoted(String(typeof cell === "number" ? cell : text(cell)))).join(",")).join("\n") + "\n"], { type: "text/csv" }));
   } }, "save as CSV");
-  return make("div", { class: "scroll" }, make("table", {}, make("caption", {}, caption, " ", save), make("thead", {}, make("tr", {}, ...head)), body));
+  return make("div", { class: "scroll" }, make("table", {}, make("caption", {}, caption, rows.length > MOST_ROWS ? ` (${MOST_ROWS} of ${rows.length.toLocaleString("en")} rows; saved are all) ` : " ", save), make("thead", {}, make("tr", {}, ...head)), body));
 }
 
 function saveAs(name, blob) {
@@ -88,7 +90,7 @@ class Card {
   show(i, model) {
     if (i < 0) { this.frame.replaceChildren(make("p", {}, "Choose a neuron: click a point, or give an id above.")); return; }
     const { words, arrays } = this.contents;
-    const facts = words.columns.filter((one) => !/^embedding_|_error$|_probability$/.test(one.name)).map((one) => [one, this.value(one.name, i)]).filter(([, value]) => value !== null);
+    const facts = words.columns.filter((one) => !one.of && !/^embedding_|_error$|_probability$/.test(one.name)).map((one) => [one, this.value(one.name, i)]).filter(([, value]) => value !== null);
     const parts = [make("h2", { tabindex: "-1" }, `Neuron ${this.called(i)}`),
       make("ul", { class: "facts" }, make("li", {}, make("span", { class: "what" }, "nucleus"), make("span", {}, String(arrays.nucleus_id[i]))),
         ...facts.map(([one, value]) => make("li", {}, make("span", { class: "what" }, one.label), make("span", {}, typeof value === "number" ? `${number(value)} ${one.unit || ""}` : value))), ...this.roots(i))];
@@ -100,7 +102,7 @@ class Card {
     }
     const places = words["predicted position"];
     if (places) { const n = 3 * places.targets.length; parts.push(positions(`position, predicted while held out (${places.model})`, places.targets, arrays["predicted position"].subarray(i * n, (i + 1) * n))); }
-    parts.push(...this.units(i), ...this.partners(i, model));
+    parts.push(...this.told([arrays.nucleus_id[i]]), ...this.units(i), ...this.partners(i, model));
     this.frame.replaceChildren(...parts.filter(Boolean));
   }
 
@@ -121,9 +123,15 @@ class Card {
       const name = `unit ${words.units[k].join("/")} (session, scan, unit)`;
       const n = words.tuning?.columns.length, values = n ? arrays["unit tuning"].subarray(k * n, (k + 1) * n) : null;
       const drawn = words.tuning?.degrees && values.every(Number.isFinite) ? curve(words.tuning.degrees, values, `Responses of ${name}`) : null;
-      found.push(make("section", {}, make("h3", {}, name), drawn));
+      found.push(make("section", {}, make("h3", {}, name), drawn), ...this.told(words.units[k]));
     }
     return found;
+  }
+
+  // What the tables beside the run say of a unit, or of the nucleus.
+  told(ids) {
+    return this.beside.of(ids).map(({ title, facts }) => make("section", {}, make("h3", {}, title), make("ul", { class: "facts" },
+      ...facts.map(([label, value, low, high]) => make("li", {}, make("span", { class: "what" }, label), make("span", {}, number(value) + (Number.isFinite(low + high) ? ` (${number(low)} to ${number(high)})` : "")))))));
   }
 
   partners(i, model) {

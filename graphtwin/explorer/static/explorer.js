@@ -28,12 +28,15 @@ function start(contents) {
   const tissue = arrays.places ? new Tissue($("tissue"), contents, choose) : null;
   const map = arrays.map ? new EmbeddingMap($("map"), contents, choose) : null;
   const card = new Card($("card"), contents, pairs, choose);
+  const beside = new Beside(contents, card, () => { draw(); remember(); });
+  card.beside = beside;
   if (!tissue) $("tissue-frame").replaceChildren(document.createTextNode("This run knows no positions: there is no tissue to draw."));
   if (!map) $("map-frame").replaceChildren(document.createTextNode("This run has no embeddings: there is no map to draw."));
   for (const [button, view] of [["save-tissue", tissue], ["save-map", map]]) $(button).hidden = !view;
   if (map) $("map-says").textContent = `First two principal components of the embeddings: ${words.map.shares.map((one) => (100 * one).toFixed(0) + " %").join(" and ")} of their variance.`;
   $("headline").replaceChildren(...words.verdicts.map((one) => make("li", {}, one)));
-  $("colour").replaceChildren(...words.columns.map((one) => make("option", { value: one.name }, one.label)));
+  const sources = [...new Set(words.columns.map((one) => one.of || ""))], options = (of) => words.columns.filter((one) => (one.of || "") === of).map((one) => make("option", { value: one.name }, one.label));
+  $("colour").replaceChildren(...sources.flatMap((of) => (of ? [make("optgroup", { label: of }, ...options(of))] : options(of))));
   if (pairs) $("model").replaceChildren(...pairs.models.map((one) => make("option", { value: one }, one)));
   else { $("questions").hidden = true; $("model-choice").hidden = true; }
 
@@ -45,6 +48,7 @@ function start(contents) {
   }
 
   function draw() {
+    if ($("explorer").hidden) return;
     const colours = coloured(contents, column()), marked = marks();
     if (marked) {
       const [a, b] = GROUPS.map((name) => pixel(...rgb(GROUP_COLOURS[name]))), both = pixel(...rgb("#CC79A7"));
@@ -146,6 +150,7 @@ function start(contents) {
     const told = new URLSearchParams();
     if (state.colour) told.set("colour", state.colour);
     if (state.model) told.set("model", state.model);
+    if (beside.now !== EXPLORER) told.set("tab", beside.now);
     if (state.neuron >= 0) told.set("neuron", arrays.nucleus_id[state.neuron]);
     for (const name of GROUPS) if (state.groups[name]) told.set(name, state.texts[name]);
     if (tissue) told.set("view", [...tissue.turn, tissue.zoom, ...tissue.shift].map((one) => one.toFixed(3)).join(","));
@@ -163,6 +168,7 @@ function start(contents) {
     if (pairs) $("model").value = state.model;
     const neuron = ids.get(told.get("neuron"));
     if (told.has("neuron") && neuron === undefined) missing.push(`neuron ${told.get("neuron")}`);
+    if (!beside.go(told.get("tab") || EXPLORER)) missing.push(`tab ${told.get("tab")}`);
     $("search-says").textContent = missing.length ? `The address names what this run does not have: ${missing.join(", ")}.` : "";
     choose(neuron === undefined ? -1 : neuron, false);
     ask(); threshold();
