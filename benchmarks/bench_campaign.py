@@ -24,7 +24,7 @@ from graphtwin.insilico import Described, described
 from graphtwin.insilico.campaign import CampaignConfig, read_cells, run_campaign
 from graphtwin.insilico.stimuli import Screen, render_batch
 from graphtwin.twin.data import Scales
-from graphtwin.twin.fit import FittedTwin, FoundationConfig, KnownAnimal, responders
+from graphtwin.twin.fitting import FittedTwin, FoundationConfig, KnownAnimal, responders
 from graphtwin.twin.model import AnimalStart, Twin
 
 SIZE, RATE, FRAMES = (36, 64), 30.0, 45  # frames of a grating and of the grey before it

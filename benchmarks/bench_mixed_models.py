@@ -59,7 +59,7 @@ def written_columns(folder: Path) -> pd.DataFrame:
 
 def fit_here(case: Case, folder: Path) -> dict:
     """Fit one case in this process, on columns that another one wrote."""
-    from graphtwin.mixed import fit_mixed
+    from graphtwin.mixed import fit as fit_mixed
 
     table = written_columns(folder)
     fit_mixed(case.formula, table if case.dataset else replace(case, n=min(case.n, 20_000)).table(), case.rule.family)
@@ -83,7 +83,7 @@ WHOLE = """
 import json, sys
 from pathlib import Path
 import numpy as np, pandas as pd
-from graphtwin.mixed import fit_mixed
+from graphtwin.mixed import fit as fit_mixed
 folder = Path(sys.argv[1])
 table = pd.DataFrame({path.stem: np.load(path) for path in sorted(folder.glob("*.npy"))})
 for name, levels in json.loads((folder / "levels.json").read_text()).items():
@@ -110,7 +110,7 @@ def whole_processes(case: Case, folder: str) -> dict[str, list[float]]:
     """Seconds of processes that do nothing but read the columns and fit once, and in turn of those that only import the libraries."""
     commands = {
         "fit": [sys.executable, "-c", WHOLE, folder, case.formula, case.rule.family],
-        "import": [sys.executable, "-c", "from graphtwin.mixed import fit_mixed"],
+        "import": [sys.executable, "-c", "from graphtwin.mixed import fit as fit_mixed"],
         "pandas": [sys.executable, "-c", "import numpy, pandas"],
     }
     found: dict[str, list[float]] = {name: [] for name in commands}
@@ -200,7 +200,8 @@ def print_ratios(ours: dict, theirs: dict) -> None:
 
 def recover(n_tables: int) -> None:
     """Share of intervals that cover the planted slopes, and of tests that find a slope where there is none."""
-    from graphtwin.mixed import fit_mixed, slopes
+    from graphtwin.mixed import fit as fit_mixed
+    from graphtwin.mixed import slopes
 
     for case in SMALL[:3]:
         family, covered, false = case.rule.family, [], []
@@ -247,7 +248,7 @@ def _meeting(n: int, n_axons: int, n_targets: int) -> pd.DataFrame:
 
 def _row(what: str, fits: dict[str, tuple[str, pd.DataFrame]]) -> None:
     """One line of growing fits."""
-    from graphtwin.mixed import fit_mixed
+    from graphtwin.mixed import fit as fit_mixed
 
     parts = []
     for name, (formula, table) in fits.items():

@@ -27,7 +27,7 @@ from graphtwin.synthetic import SimulateConfig
 from graphtwin.synthetic.files import write_dynamic
 from graphtwin.synthetic.function import prepare_scan, stimuli
 from graphtwin.twin.data import Clips
-from graphtwin.twin.fit import (
+from graphtwin.twin.fitting import (
     AnimalResponder,
     ReadoutEvidence,
     ReadoutPrior,

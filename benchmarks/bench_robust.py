@@ -22,7 +22,8 @@ from torch.utils.data import DataLoader, TensorDataset
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.bench_twin import core_seconds
-from graphtwin.robustness import DISTORTIONS, Classifier, LabelledPictures, RobustConfig, distorted, fit_classifier, pgd, tried
+from graphtwin.robustness import DISTORTIONS, Classifier, LabelledPictures, RobustConfig, distorted, pgd, tried
+from graphtwin.robustness import fit as fit_classifier
 
 CLASSES, PICTURES, UNITS, SIDES = 10, 1024, 200, (8, 16, 32)
 EPOCHS = 3

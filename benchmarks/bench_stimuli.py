@@ -38,7 +38,7 @@ from graphtwin.insilico.stimuli import (
     render_batch,
     series,
 )
-from graphtwin.twin.fit import FoundationConfig
+from graphtwin.twin.fitting import FoundationConfig
 from graphtwin.twin.model import AnimalStart, Twin
 
 CLIPS, SECONDS, UNITS, ASKED = 32, 2.0, 1_000, 20  # times as fast as the forward pass

@@ -35,7 +35,7 @@ from torch.nn import functional
 from graphtwin.sources import open_recording
 from graphtwin.sources.formats import Gaze, KeptArrays, Recording
 from graphtwin.twin.data import Clips, Window, clips_of, held_out_clips
-from graphtwin.twin.fit import FoundationConfig, Objective, evidence, optimisers
+from graphtwin.twin.fitting import FoundationConfig, Objective, evidence, optimisers
 from graphtwin.twin.model import FINE_CELLS, AnimalStart, Twin, energies_of_frames, scattered, tensors
 from graphtwin.twin.scores import shown
 

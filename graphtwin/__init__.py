@@ -19,8 +19,8 @@ _PUBLIC = {
     "like_to_like": ("graphtwin.report.finished", "like_to_like"),
     "power": ("graphtwin.report.finished", "power"),
     "find_types": ("graphtwin.report.finished", "find_types"),
-    "fit_motor": ("graphtwin.pipeline.motor.motor_job", "fit_motor"),
-    "train_robust": ("graphtwin.pipeline.robust.robust_job", "train_robust"),
+    "run_motor": ("graphtwin.pipeline.motor.motor_job", "run_motor"),
+    "run_robust": ("graphtwin.pipeline.robust.robust_job", "run_robust"),
     "simulate": ("graphtwin.pipeline.simulated_cortex", "simulate"),
     "explorer": ("graphtwin.explorer", ""),
     "twin": ("graphtwin.twin", ""),
@@ -32,9 +32,4 @@ _PUBLIC = {
 }
 
 __all__ = ["__version__", *_PUBLIC]
-__getattr__ = public_names(__name__, _PUBLIC)
-
-
-def __dir__() -> list[str]:
-    """The public names, for completion."""
-    return sorted(__all__)
+__getattr__, __dir__ = public_names(__name__, _PUBLIC)

@@ -22,8 +22,8 @@ from graphtwin import (
 )
 from graphtwin.cortex.cortex import build as build
 from graphtwin.pipeline.graph.main_job import run as run
-from graphtwin.pipeline.motor.motor_job import fit_motor as fit_motor
-from graphtwin.pipeline.robust.robust_job import train_robust as train_robust
+from graphtwin.pipeline.motor.motor_job import run_motor as run_motor
+from graphtwin.pipeline.robust.robust_job import run_robust as run_robust
 from graphtwin.pipeline.simulated_cortex import simulate as simulate
 from graphtwin.report.finished import find_types as find_types
 from graphtwin.report.finished import like_to_like as like_to_like

@@ -1,14 +1,18 @@
-"""Public names of a package that are imported at first use, so that importing the package costs next to nothing (PEP 562)."""
+"""Public names of a package that are imported at first use, so that importing the package costs next to nothing (PEP 562).
+
+Editors and type checkers read them from the imports under TYPE_CHECKING that stand beside, or from a stub; completion from `dir`.
+"""
 
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 
-def public_names(package: str, names: Mapping[str, tuple[str, str]]) -> Callable[[str], Any]:
-    """The `__getattr__` of a package.
+def public_names(package: str, names: Mapping[str, tuple[str, str]]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """The `__getattr__` and the `__dir__` of a package.
 
     Args:
         package: Name of the package.
@@ -23,4 +27,8 @@ def public_names(package: str, names: Mapping[str, tuple[str, str]]) -> Callable
         imported = importlib.import_module(module)
         return getattr(imported, attribute) if attribute else imported
 
-    return get
+    def listed() -> list[str]:
+        """The public names, for completion."""
+        return sorted(sys.modules[package].__all__)
+
+    return get, listed

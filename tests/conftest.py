@@ -114,7 +114,7 @@ def unsynced() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def coarse_ridge() -> Iterator[None]:
     """Ridges that look through few wide windows, at few rows or components: how well they predict is tested where they live."""
-    from graphtwin.twin.fit import movie_ridge, picture_ridge
+    from graphtwin.twin.fitting import movie_ridge, picture_ridge
     from graphtwin.twin.scores import energy_ridge, ridge_by_folds
 
     with pytest.MonkeyPatch.context() as patch:

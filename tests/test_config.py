@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from graphtwin.config import RunConfig, dump_toml, load_config
 from graphtwin.graph.settings import load_settings
-from graphtwin.twin.fit.foundation import FoundationConfig
+from graphtwin.twin.fitting.foundation import FoundationConfig
 from graphtwin.twin.model.dense_lstm import DenseLstmConfig
 
 

@@ -13,7 +13,7 @@ from graphtwin.execute import torch_seeded
 from graphtwin.graph.data.edges import similar_edges
 from graphtwin.graph.model.neuron_fit import EVERYTHING, fit_neurons
 from graphtwin.graph.model.pair_fit import fit_pairs
-from graphtwin.twin.fit.foundation import train_foundation
+from graphtwin.twin.fitting.foundation import train_foundation
 from graphtwin.twin.population.latent_fit import fit_population
 from tests.graph import planted_pairs
 from tests.graph.test_neurons import SMALL, TRAIN, planted, wired

@@ -109,21 +109,21 @@ def test_public_names_come_from_the_rooms_that_define_them():
 
 VERBS = {
     "twin": [
+        "FittedTwin",
         "agree",
         "correlate",
         "embed",
         "fields",
+        "fit",
+        "fit_seeds",
         "load",
-        "predict",
         "score",
         "score_population",
         "score_predictions",
-        "train",
-        "train_seeds",
         "transfer",
         "tune",
     ],
-    "graph": ["load", "predict_neurons", "predict_pairs", "score_all"],
+    "graph": ["FittedGraph", "load", "score_all"],
 }
 
 
@@ -144,7 +144,7 @@ def test_editors_and_type_checkers_see_every_public_name_where_it_is_defined():
 
 def test_every_public_name_can_be_imported():
     assert all(getattr(graphtwin, name) is not None for name in graphtwin.__all__)
-    assert not {"train_twin", "load_twin", "predict_pairs", "score_all"} & set(graphtwin.__all__)
+    assert not {"fit_twin", "load_twin", "score_all"} & set(graphtwin.__all__)
 
 
 def test_an_unknown_public_name_lists_those_there_are():

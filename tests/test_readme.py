@@ -61,8 +61,8 @@ def test_the_python_of_the_readme_has_about_ten_lines():
 @pytest.mark.usefixtures("coarse_ridge", "few_stimuli")
 def test_the_python_of_the_functional_twin_runs_on_recordings_where_its_page_has_them(tmp_path, monkeypatch, capsys):
     (code,) = blocks("python", "docs/functional-twin.md")
-    train = graphtwin.twin.train
-    monkeypatch.setattr(graphtwin.twin, "train", lambda folders, out: train(folders, out, [*FAST, CORE], threads=1), raising=False)
+    fit = graphtwin.twin.fit
+    monkeypatch.setattr(graphtwin.twin, "fit", lambda recordings, out: fit(recordings, out, [*FAST, CORE], threads=1), raising=False)
     monkeypatch.chdir(tmp_path)
     for seed, name in enumerate(re.findall(r'"data/(dynamic[^"]+)"', code)[:3]):
         write(tmp_path / "data" / name, seed)

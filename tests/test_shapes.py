@@ -26,7 +26,7 @@ def test_in_production_they_are_the_arrays_themselves():
         import sys, numpy as np
         from graphtwin import shapes
         assert all(getattr(shapes, name)[np.ndarray, " rows"] is np.ndarray for name in shapes.__all__)
-        from graphtwin.mixed import fit_mixed, slopes
+        from graphtwin.mixed import fit as fit_mixed, slopes
         print("jaxtyping" in sys.modules)
     """
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"

@@ -272,7 +272,7 @@ def load_libraries() -> None:
     import graphtwin.pipeline.pairs
     import graphtwin.pipeline.simulated_cortex
     import graphtwin.report
-    import graphtwin.twin.fit
+    import graphtwin.twin.fitting
     import graphtwin.twin.runs  # noqa: F401
 
 

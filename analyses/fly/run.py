@@ -23,7 +23,7 @@ from graphtwin.sources.loaders import fly
 from graphtwin.statistics import percentile_interval
 from graphtwin.synthetic.fly import FIRST, Eye, all_edges, eye, of_both, of_edges, selectivity
 from graphtwin.synthetic.function import GREY
-from graphtwin.twin.fit import AnimalResponder, embed_units
+from graphtwin.twin.fitting import AnimalResponder, embed_units
 
 HERE = Path(__file__).parent
 NETWORKS = (0, 1, 2, 3, 4)
@@ -43,7 +43,7 @@ def fitted(recording: Path) -> tuple[Path, pd.DataFrame]:
     """The folder of the twin of a recording, and its units with type, column and embedding; a stopped training goes on."""
     place = recording.with_name(f"twin_{recording.name}")
     if not is_finished(place):
-        twin.train([recording], place, TRAINING, resume=place.exists(), threads=1, device="cpu")
+        twin.fit([recording], place, TRAINING, resume=place.exists(), threads=1, device="cpu")
     table = place.with_suffix(".parquet")
     if not table.exists():
         write_parquet(embed_units(twin.load(place)), table)

@@ -27,7 +27,7 @@ from graphtwin.shapes import Float
 from graphtwin.sources import open_recording
 from graphtwin.sources.formats import Recording, Trial
 from graphtwin.statistics import draw_units, percentile_interval
-from graphtwin.twin.fit import (
+from graphtwin.twin.fitting import (
     FittedTwin,
     FoundationConfig,
     fitted_of,

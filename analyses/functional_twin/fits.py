@@ -23,7 +23,7 @@ from graphtwin.synthetic import SimulateConfig, steps
 from graphtwin.synthetic.files import write_dynamic
 from graphtwin.synthetic.function import prepare_scan, programme
 from graphtwin.twin.data import clips_of
-from graphtwin.twin.fit import FittedTwin, FoundationConfig, Objective, fitted_of, optimisers, read_twin, train_foundation, write_twin
+from graphtwin.twin.fitting import FittedTwin, FoundationConfig, Objective, fitted_of, optimisers, read_twin, train_foundation, write_twin
 from graphtwin.twin.model import AnimalStart, Twin
 from graphtwin.twin.runs import held_out_tiers
 from graphtwin.twin.scores import StimulusSums, stimuli_of, sums_of

@@ -26,7 +26,7 @@ from graphtwin.artifacts import write_json, write_table
 from graphtwin.sources import open_recording
 from graphtwin.sources.formats import Recording
 from graphtwin.twin.data import ClipConfig
-from graphtwin.twin.fit import FittedTwin, FoundationConfig, fitted_of, read_twin, train_foundation, write_twin
+from graphtwin.twin.fitting import FittedTwin, FoundationConfig, fitted_of, read_twin, train_foundation, write_twin
 from graphtwin.twin.scores import RIDGE, compare, fit_energy_ridge, ridge_sums, stimuli_of, sums_of
 
 IMAGES = (20, 40, 80, 160, 320, None)  # pictures of the new session; None takes all

@@ -24,7 +24,7 @@ from graphtwin.sources.formats import Recording
 from graphtwin.synthetic import SimulateConfig
 from graphtwin.synthetic.function import MovieConfig
 from graphtwin.twin.data import clips_of
-from graphtwin.twin.fit import FoundationConfig, embed_units
+from graphtwin.twin.fitting import FoundationConfig, embed_units
 from graphtwin.twin.model import ConvolutionalConfig, DenseLstmConfig
 
 HERE = Path(__file__).parent

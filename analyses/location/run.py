@@ -21,7 +21,7 @@ from areas import Area, elsewhere, with_units
 from graphtwin.artifacts import write_atomic, write_table
 from graphtwin.sources.formats import Recording
 from graphtwin.training import FitConfig
-from graphtwin.twin.fit import FittedTwin, FoundationConfig, fitted_of, read_twin, train_foundation, write_twin
+from graphtwin.twin.fitting import FittedTwin, FoundationConfig, fitted_of, read_twin, train_foundation, write_twin
 from graphtwin.twin.model import ConvolutionalConfig, TwinConfig
 from graphtwin.twin.scores import all_scores, median_of, sums_of
 
@@ -39,7 +39,7 @@ CORE_FIT, NEW_FIT = (
     FitConfig(epochs=8, patience=6, weight_decay=0.0, learning_rate=3e-3),
     FitConfig(epochs=4, patience=4, weight_decay=0.0, learning_rate=3e-3),
 )
-RIDGE = "graphtwin.twin.fit.foundation.join_ridge"  # left out: it had no share of the first fits on dead leaves, and takes 8 s of each
+RIDGE = "graphtwin.twin.fitting.foundation.join_ridge"  # left out: it had no share of the first fits on dead leaves, and takes 8 s of each
 CONFIG = FoundationConfig(twin=TwinConfig(core=SMALL), fit=CORE_FIT, steps=80)
 
 

@@ -19,8 +19,10 @@ from graphtwin import sources
 from graphtwin.artifacts import write_table
 from graphtwin.execute import rng_for, threads
 from graphtwin.kinds import is_finished
-from graphtwin.motor import Circuit, FittedCircuit, MotorConfig, Trials, circuit_of, fit_circuit, trials_of
+from graphtwin.motor import Circuit, FittedCircuit, MotorConfig, Trials, circuit_of, trials_of
+from graphtwin.motor import fit as fit_circuit
 from graphtwin.motor.controls import FittedLowRank, fit_low_rank, rewired
+from graphtwin.motor.fitting import load_circuit
 from graphtwin.motor.model import PriorConfig
 from graphtwin.motor.questions import Lesion, changes
 from graphtwin.motor.scores import CIRCUIT, differences, measured_lesions, tabulated
@@ -63,7 +65,7 @@ def fitted_model(name: str, circuit: Circuit, trials: Trials, folder: Path) -> A
             fit_circuit(_wired(name, circuit, rng), trials, SETTINGS, checkpoints=path.with_suffix("")).save(path)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"{name}: fitted in {time.process_time() - begun:.0f} s; {peak:.0f} MB at most so far", flush=True)
-    return FittedLowRank.load(path, circuit) if name == "no connectome" else FittedCircuit.load(path)
+    return FittedLowRank.load(path, circuit) if name == "no connectome" else load_circuit(path)
 
 
 def _wired(name: str, circuit: Circuit, rng: np.random.Generator) -> Circuit:
@@ -81,7 +83,7 @@ def of_motion(fitted: Any, seen: TrialArrays, recorded: np.ndarray) -> tuple[dic
     """
     circuit = fitted.circuit
     rows = circuit.rows_of(seen.recorded, "neurons")
-    said = fitted.simulate(seen.stimulus, circuit.rows_of(seen.stimulated, "photoreceptors"), rows).activity[0]
+    said = fitted.predict(seen.stimulus, circuit.rows_of(seen.stimulated, "photoreceptors"), rows).activity[0]
     kind = np.array([name.rsplit("_", 2)[0] for name in seen.recorded], dtype=object)
     each = np.array([_correlation(said[..., at], seen.activity[..., at]) for at in range(len(rows))])
     cells = [_selective(activity, kind, seen.dt_s) for activity in (seen.activity, said)]

@@ -19,7 +19,8 @@ import torch
 from graphtwin import sources
 from graphtwin.artifacts import write_table, write_text
 from graphtwin.execute import rng_for, threads
-from graphtwin.motor import Circuit, FittedCircuit, MotorConfig, Trials, circuit_of, fit_circuit, trials_of
+from graphtwin.motor import Circuit, FittedCircuit, MotorConfig, Trials, circuit_of, trials_of
+from graphtwin.motor import fit as fit_circuit
 from graphtwin.motor.controls import fit_low_rank, rewired
 from graphtwin.motor.model import CircuitNetwork, Scales, columns_of
 from graphtwin.motor.questions import Lesion, changes
@@ -148,7 +149,7 @@ def of_lesions(loop: Loop, fitted: Any) -> dict[str, Any]:
     predicted = changes(fitted, lesions, told["stimulus"], everywhere, told["between"])[:, 0] / scale
     true = (told["open_loop"] - told["intact"]) / scale
     sizes = [np.sqrt(np.square(change).mean(axis=(1, 2))) for change in (predicted, true)]
-    activity, seen = fitted.simulate(told["stimulus"], everywhere).activity[0], told["intact_activity"]
+    activity, seen = fitted.predict(told["stimulus"], everywhere).activity[0], told["intact_activity"]
     flat = [value.reshape(-1, len(names)).T.astype(np.float64) for value in (activity, seen)]
     moving = flat[0].std(axis=1) > 0
     each = np.array([np.corrcoef(a, b)[0, 1] if move else 0.0 for a, b, move in zip(*flat, moving, strict=True)])

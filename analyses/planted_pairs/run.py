@@ -23,7 +23,8 @@ from scipy import stats
 from tqdm import tqdm
 
 from graphtwin.artifacts import write_atomic, write_table
-from graphtwin.mixed import NotConverged, fit_mixed, with_group_mean
+from graphtwin.mixed import NotConverged, with_group_mean
+from graphtwin.mixed import fit as fit_mixed
 from graphtwin.report.figures import STYLE, WIDTH
 from graphtwin.wiring.conditional import (
     Bootstrap,

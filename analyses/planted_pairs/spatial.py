@@ -22,7 +22,8 @@ from tqdm import tqdm
 
 from graphtwin.artifacts import write_table
 from graphtwin.coordinates import MINNIE65, pia_from_voxels
-from graphtwin.mixed import NotConverged, fit_mixed
+from graphtwin.mixed import NotConverged
+from graphtwin.mixed import fit as fit_mixed
 from graphtwin.wiring.conditional import bootstrap_axons_and_targets, fit_conditional
 from graphtwin.wiring.nulls import permute_neurons, permute_within_axons
 from graphtwin.wiring.pairs import Measure, candidates, outcome_of

@@ -54,8 +54,8 @@ from graphtwin.synthetic.function import (
 from graphtwin.synthetic.wiring import ReconstructConfig, connect, reconstruct, rule_of
 from graphtwin.tuning import feature_similarity, rf_distance, signal_correlation, stacked, tuning_features
 from graphtwin.twin.data import clips_of, held_out_clips, in_vivo_responses
-from graphtwin.twin.fit import responders
-from graphtwin.twin.runs import embed_twin, load_twin, score_twin, train_twin
+from graphtwin.twin.fitting import responders
+from graphtwin.twin.runs import embed_twin, fit_twin, load_twin, score_twin
 from graphtwin.wiring.conditional import fit_conditional
 from graphtwin.wiring.pairs import add_geometry, candidates
 
@@ -101,7 +101,7 @@ def seen(kind: str, number: int, folder: Path) -> tuple[pd.DataFrame, pd.Series]
         recording = filmed(kind, number, folder / "recording")
         run = folder / "twin"
         if not is_finished(run):
-            train_twin([recording], run, TRAINING, seed=number, resume=True, threads=1)
+            fit_twin([recording], run, TRAINING, seed=number, resume=True, threads=1)
         with threads(1):
             medians = score_twin(run, recording).units.drop(columns=UNIT_KEY).median(numeric_only=True)
             write_table(medians.to_frame("median").rename_axis("score").reset_index(), scores)

@@ -17,7 +17,7 @@ from scipy.stats import binomtest
 
 from graphtwin.artifacts import write_table, write_text
 from graphtwin.pipeline import simulate_shortcut
-from graphtwin.pipeline.robust import train_robust
+from graphtwin.pipeline.robust import run_robust
 from graphtwin.robustness import TWIN, Recipe
 from graphtwin.synthetic.shortcut import PICTURES, RESPONSES
 
@@ -43,9 +43,7 @@ def repeat(kind: str, seed: int, out: Path) -> None:
     made = place / "made"
     if not (made / "manifest.json").exists():
         simulate_shortcut(made, [*DRAWN, f"shuffled={str(kind == 'shuffled').lower()}"], seed=seed)
-    train_robust(
-        made / PICTURES, place / "run", responses=made / RESPONSES, overrides=SETTINGS, seed=seed, seeds=10, workers=1, resume=True
-    )
+    run_robust(made / PICTURES, place / "run", responses=made / RESPONSES, overrides=SETTINGS, seed=seed, seeds=10, workers=1, resume=True)
     write_text(json.dumps({"cpu_s": time.process_time() - begun}), told)
 
 

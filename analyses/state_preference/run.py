@@ -27,7 +27,7 @@ from graphtwin.sources.formats import Recording
 from graphtwin.statistics import draw_units, percentile_interval
 from graphtwin.synthetic.function import Behaviour
 from graphtwin.synthetic.viewing import AnsweringArea, ViewingConfig, answering, draw_area, grating_answers, state_of
-from graphtwin.twin.fit import AnimalResponder, FittedTwin, FoundationConfig, fitted_of, read_twin, train_foundation, write_twin
+from graphtwin.twin.fitting import AnimalResponder, FittedTwin, FoundationConfig, fitted_of, read_twin, train_foundation, write_twin
 from graphtwin.twin.scores import predict_trials
 
 HERE = Path(__file__).parent

@@ -21,8 +21,8 @@ from graphtwin.synthetic.function import SimulatedTruth, simulated_truth
 from graphtwin.tuning import unit_vectors
 from graphtwin.twin.agreement import TOLD_BY_GRATINGS, Derived, binned_late, derive, moving_discs, shown_once, units_of
 from graphtwin.twin.data import Clips
-from graphtwin.twin.fit import AnimalResponder, FittedTwin
-from graphtwin.twin.runs import held_out_tiers, load_twin, train_twins
+from graphtwin.twin.fitting import AnimalResponder, FittedTwin
+from graphtwin.twin.runs import fit_twins, held_out_tiers, load_twin
 
 SEEDS = 3
 GRATINGS = GratingConfig(cycles_per_degree=(0.045,), cycles_per_second=(2.0,))  # a ninth of those of `insilico tune`, for time
@@ -66,7 +66,7 @@ def trained(config: SimulateConfig, data: Path, group: Group, out: Path) -> list
     paths = [path for animal in group.animals for path in data.glob(f"dynamic{animal}-*")]
     places = [out / f"seed-{seed}" for seed in range(SEEDS)]
     if not all(is_finished(place) for place in places):
-        train_twins(paths, out, SEEDS, group.training, group.minutes, resume=out.exists(), threads=1, device="cpu")
+        fit_twins(paths, out, SEEDS, group.training, group.minutes, resume=out.exists(), threads=1, device="cpu")
     return places
 
 

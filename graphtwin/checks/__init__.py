@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Finding", "check_recording", "check_source", "check_tables", "check_volume", "is_faulty", "refused", "warn"]
 
-__getattr__ = public_names(
+__getattr__, __dir__ = public_names(
     __name__,
     {
         "Finding": ("graphtwin.checks.finding", "Finding"),

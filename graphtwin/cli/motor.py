@@ -143,10 +143,10 @@ def _fit(
         require_one_answer(context, set_, seed="seed", workers="workers")
         require_place(out, MOTOR, resume, force, (source,))
         require_packages("graphtwin motor fit", "torch", "h5py", "matplotlib", "jinja2")
-        from graphtwin.pipeline.motor import fit_motor
+        from graphtwin.pipeline.motor import run_motor
         from graphtwin.report import write_report
 
-        folder = fit_motor(source, out, set_, resume, force, seed=seed, workers=workers)
+        folder = run_motor(source, out, set_, resume, force, seed=seed, workers=workers)
         print_motor(folder, write_report(folder))
 
 

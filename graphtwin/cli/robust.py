@@ -118,10 +118,10 @@ def _train(
         require_one_answer(context, set_, seed="seed", seeds="seeds", workers="workers")
         require_place(out, ROBUST, resume, force, (twin, responses))
         require_packages("graphtwin robust train", "torch", "sklearn", "PIL", "matplotlib", "jinja2")
-        from graphtwin.pipeline.robust import train_robust
+        from graphtwin.pipeline.robust import run_robust
         from graphtwin.report import write_report
 
-        folder = train_robust(source, out, twin, responses, set_, resume, force, device, seed=seed, seeds=seeds, workers=workers)
+        folder = run_robust(source, out, twin, responses, set_, resume, force, device, seed=seed, seeds=seeds, workers=workers)
         print_robust(folder, write_report(folder))
 
 

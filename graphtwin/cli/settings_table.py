@@ -22,7 +22,7 @@ app = typer.Typer(rich_markup_mode="rich")
 # Where the model of each command's settings is, and which command takes them.
 COMMANDS = {
     "run": ("graphtwin.graph.settings:Settings", "graphtwin run"),
-    "twin": ("graphtwin.twin.fit.foundation:FoundationConfig", "graphtwin twin train"),
+    "twin": ("graphtwin.twin.fitting.foundation:FoundationConfig", "graphtwin twin train"),
     "population": ("graphtwin.twin.population.recorded:RecordedPopulationConfig", "graphtwin twin population"),
     "like-to-like": ("graphtwin.pipeline.pairs.like_to_like:LikeToLikeConfig", "graphtwin like-to-like"),
     "power": ("graphtwin.pipeline.power_question:PowerConfig", "graphtwin power"),

@@ -51,16 +51,14 @@ def _train(
             _require_place(place, resume, force, recordings)
         require_recordings(*recordings)
         require_device(device)
-        from graphtwin.twin.runs import train_twin, train_twins
+        from graphtwin.twin.runs import fit_twin, fit_twins
 
         if seeds > 1:
-            train_twins(recordings, out, seeds, set_, minutes, seed, resume, threads, device, force, images)
+            fit_twins(recordings, out, seeds, set_, minutes, seed, resume, threads, device, force, images)
             typer.echo(f"{out}: {seeds} twins; `graphtwin twin agree {out} --out agreement.csv` says what they agree on")
             return
-        folder = train_twin(recordings, out, set_, minutes, seed, resume, threads, device, force, images)
-        typer.echo(
-            f"{folder}: twin of {len(recordings)} recordings; `graphtwin twin score {folder} {recordings[0]} --out scores.csv` scores it"
-        )
+        fit_twin(recordings, out, set_, minutes, seed, resume, threads, device, force, images)
+        typer.echo(f"{out}: twin of {len(recordings)} recordings; `graphtwin twin score {out} {recordings[0]} --out scores.csv` scores it")
 
 
 @app.command("transfer", epilog=examples_of("transfer"))
@@ -87,8 +85,8 @@ def _transfer(
         require_device(device)
         from graphtwin.twin.runs import transfer_twin
 
-        folder = transfer_twin(run, recording, out, minutes, seed, resume, threads, device, monitor_in(monitor), force, images)
-        typer.echo(f"{folder}: {recording.name} on the core of {run}")
+        transfer_twin(run, recording, out, minutes, seed, resume, threads, device, monitor_in(monitor), force, images)
+        typer.echo(f"{out}: {recording.name} on the core of {run}")
 
 
 @app.command("score", epilog=examples_of("score"))

@@ -21,4 +21,4 @@ MODULES = {
     "named_randomness": ["rng_for", "seed_for", "torch_seeded"],
 }  # a command that only tells of killed workers needs no numpy
 
-__getattr__ = public_names(__name__, {name: (f"{__name__}.{module}", name) for module, names in MODULES.items() for name in names})
+__getattr__, __dir__ = public_names(__name__, {name: (f"{__name__}.{module}", name) for module, names in MODULES.items() for name in names})

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["serve", "write_explorer"]
 
-__getattr__ = public_names(
+__getattr__, __dir__ = public_names(
     __name__,
     {
         "write_explorer": ("graphtwin.explorer.page", "write_explorer"),

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.special import stdtr
 
 from graphtwin.mixed.design import column, group_codes, parse_formula
-from graphtwin.mixed.fit import fit_mixed
+from graphtwin.mixed.fitting import fit_mixed
 from graphtwin.mixed.result import MixedFit, slopes
 from graphtwin.statistics import benjamini_hochberg
 

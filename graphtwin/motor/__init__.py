@@ -8,7 +8,9 @@ from graphtwin.public import public_names
 
 if TYPE_CHECKING:
     from graphtwin.motor.circuit import Circuit, Orders, Responses, Trials, circuit_of, orders_of, responses_of, trials_of
-    from graphtwin.motor.fit import FittedCircuit, fit_circuit
+    from graphtwin.motor.fitting import FittedCircuit
+    from graphtwin.motor.fitting import fit_circuit as fit
+    from graphtwin.motor.fitting import load_circuit as load
     from graphtwin.motor.model import MotorConfig
     from graphtwin.motor.questions import ablate, lesions_of, rank_edges, recruitment, score_activity, stimulate  # type: ignore[no-redef]
     from graphtwin.motor.scores import split_trials
@@ -22,8 +24,9 @@ __all__ = [
     "Trials",
     "ablate",
     "circuit_of",
-    "fit_circuit",
+    "fit",
     "lesions_of",
+    "load",
     "orders_of",
     "rank_edges",
     "recruitment",
@@ -34,7 +37,18 @@ __all__ = [
     "trials_of",
 ]
 
-ROOMS = {"FittedCircuit": "fit", "fit_circuit": "fit", "MotorConfig": "model", "split_trials": "scores"}
-ROOMS |= dict.fromkeys(("ablate", "lesions_of", "rank_edges", "recruitment", "score_activity", "stimulate"), "questions")
+QUESTIONS = ("ablate", "lesions_of", "rank_edges", "recruitment", "score_activity", "stimulate")
+CIRCUIT = ("Circuit", "Orders", "Responses", "Trials", "circuit_of", "orders_of", "responses_of", "trials_of")
 
-__getattr__ = public_names(__name__, {name: (f"{__name__}.{ROOMS.get(name, 'circuit')}", name) for name in __all__})
+__getattr__, __dir__ = public_names(
+    __name__,
+    {name: ("graphtwin.motor.circuit", name) for name in CIRCUIT}
+    | {name: ("graphtwin.motor.questions", name) for name in QUESTIONS}
+    | {
+        "FittedCircuit": ("graphtwin.motor.fitting", "FittedCircuit"),
+        "MotorConfig": ("graphtwin.motor.model", "MotorConfig"),
+        "fit": ("graphtwin.motor.fitting", "fit_circuit"),
+        "load": ("graphtwin.motor.fitting", "load_circuit"),
+        "split_trials": ("graphtwin.motor.scores", "split_trials"),
+    },
+)

@@ -33,7 +33,7 @@ __all__ = [
     "write_contacts",
 ]
 
-__getattr__ = public_names(
+__getattr__, __dir__ = public_names(
     __name__,
     {
         "write_contacts": ("graphtwin.pipeline.contacts", "write_contacts"),

@@ -27,7 +27,7 @@ __all__ = [
     "write_report",
 ]
 
-__getattr__ = public_names(
+__getattr__, __dir__ = public_names(
     __name__,
     {
         "write_report": ("graphtwin.report.finished", "write_report"),

@@ -2,7 +2,9 @@
 
 from graphtwin.robustness.attacks import gradient_checks, pgd
 from graphtwin.robustness.classifier import Classifier
-from graphtwin.robustness.classifier_fit import FittedClassifier, fit_classifier
+from graphtwin.robustness.classifier_fit import FittedClassifier
+from graphtwin.robustness.classifier_fit import fit_classifier as fit
+from graphtwin.robustness.classifier_fit import load_classifier as load
 from graphtwin.robustness.curves import CLEAN, attacked_rows, curves
 from graphtwin.robustness.distortions import DISTORTIONS, distorted
 from graphtwin.robustness.encoding import features_of, median_correlation, predicted_responses
@@ -32,9 +34,10 @@ __all__ = [
     "differences",
     "distorted",
     "features_of",
-    "fit_classifier",
+    "fit",
     "frequencies_used",
     "gradient_checks",
+    "load",
     "load_pictures",
     "median_correlation",
     "on_screen",

@@ -30,6 +30,7 @@ class Classifier(nn.Module):
 
     def __init__(self, size: tuple[int, int], classes: int, width: int, grey: tuple[float, float] = (0.0, 1.0)) -> None:
         super().__init__()
+        self.size, self.width = size, width
         halvings = max((min(size) // SMALLEST).bit_length() - 1, 0)
         n = max(BLOCKS, halvings + 1)
         channels = [1, *(width * min(2**at, 4) for at in range(n))]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
+from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.execute import seed_for, torch_seeded
 from graphtwin.robustness.classifier import Classifier
 from graphtwin.robustness.pictures import LabelledPictures
@@ -38,6 +40,31 @@ class FittedClassifier:
     recipe: Recipe
     number: int
     validation: float
+
+    def __repr__(self) -> str:
+        """How it was trained, what it sees, and how well it did on its validation pictures."""
+        of, how = self.classifier, self.recipe.model + (f" of strength {self.recipe.strength:g}" if self.recipe.strength else "")
+        seen = f"{of.readout.out_features} classes of pictures of {of.size[0]} x {of.size[1]} pixels"
+        return f"FittedClassifier: {seen}\n  trained by: {how}, seed {self.number}\n  validation accuracy: {self.validation:.3f}"
+
+    def predict(self, pictures: Float[np.ndarray, "pictures height width"]) -> Float[np.ndarray, "pictures classes"]:
+        """Probability of every class, in the order of `LabelledPictures.classes`.
+
+        Args:
+            pictures: Grey levels, black 0, white 1.
+        """
+        return np.asarray(torch.softmax(self.classifier.answers(torch.from_numpy(np.asarray(pictures, np.float32))), 1))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the classifier to one file of tensors, numbers and words.
+
+        Args:
+            path: Path of the file to make.
+        """
+        of = self.classifier
+        made = {"size": list(of.size), "classes": of.readout.out_features, "width": of.width}
+        told = {"recipe": asdict(self.recipe), "number": self.number, "validation": self.validation}
+        return write_tensors(made | told | {"weights": of.state_dict()}, Path(path))
 
 
 class Taught(nn.Module):
@@ -129,6 +156,20 @@ def fit_classifier(
 
     fit(model, batches, n_batches, validation_loss, config.fit, config.seed, f"classifier {number}")
     return FittedClassifier(classifier.eval(), recipe, number, classifier.accuracy(pictures[validation], label[validation]))
+
+
+def load_classifier(path: str | Path) -> FittedClassifier:
+    """The classifier of a file that `FittedClassifier.save` wrote, in eval mode; no code in the file is run.
+
+    Args:
+        path: The file; a run of `graphtwin robust train` has its own in the folder `classifiers`.
+    """
+    content = read_tensors(path, "Train again.")
+    if not isinstance(content, dict) or "recipe" not in content:
+        raise ValueError(f"{path}: is no classifier of this version. Name a file that a fit wrote, or train again.")
+    classifier = Classifier((content["size"][0], content["size"][1]), content["classes"], content["width"])
+    classifier.load_state_dict(content["weights"])
+    return FittedClassifier(classifier.eval(), Recipe(**content["recipe"]), content["number"], float(content["validation"]))
 
 
 def _code(teacher: np.ndarray, seen: np.ndarray, n: int) -> np.ndarray:

@@ -27,7 +27,7 @@ __all__ = [
     "require_source",
 ]
 
-__getattr__ = public_names(
+__getattr__, __dir__ = public_names(
     __name__,
     {
         "BUNDLED": ("graphtwin.sources.names", "BUNDLED"),

@@ -69,4 +69,4 @@ __all__ = [
 ]
 
 # Compiled code takes longer to load than all else here.
-__getattr__ = public_names(__name__, {name: (f"{__name__}.exchanges", name) for name in ("exchange_ends", "exchange_targets")})
+__getattr__, __dir__ = public_names(__name__, {name: (f"{__name__}.exchanges", name) for name in ("exchange_ends", "exchange_targets")})

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Animal", "AnimalConfig", "SimulateConfig", "make_animal", "steps"]
 
-__getattr__ = public_names(
+__getattr__, __dir__ = public_names(
     __name__,
     {
         "SimulateConfig": ("graphtwin.synthetic.steps", "SimulateConfig"),

@@ -17,9 +17,9 @@ from graphtwin.schema import UNIT_KEY
 from graphtwin.twin.data.clips import ClipConfig, Clips, clips_of, held_out_clips
 from graphtwin.twin.data.in_vivo import in_vivo_responses
 from graphtwin.twin.data.scales import Scales
-from graphtwin.twin.fit.animal_responder import AnimalResponder, responders
-from graphtwin.twin.fit.fitted_twin import FittedTwin, KnownAnimal
-from graphtwin.twin.fit.foundation import FoundationConfig
+from graphtwin.twin.fitting.animal_responder import AnimalResponder, responders
+from graphtwin.twin.fitting.fitted_twin import FittedTwin, KnownAnimal
+from graphtwin.twin.fitting.foundation import FoundationConfig
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig
 from tests.twin.planted_recording import plant
@@ -168,7 +168,7 @@ def test_responses_to_a_long_video_do_not_depend_on_where_it_is_cut(monkeypatch)
     fitted = motion_detectors()
     video = np.random.default_rng(0).uniform(0, 255, (70, *SIZE)).astype(np.float32)
     whole = AnimalResponder(fitted, "planted").respond(video)
-    monkeypatch.setattr("graphtwin.twin.fit.animal_responder.CHUNK", 16)
+    monkeypatch.setattr("graphtwin.twin.fitting.animal_responder.CHUNK", 16)
     assert AnimalResponder(fitted, "planted").respond(video) == pytest.approx(whole, rel=1e-5)
     assert whole.min() == 2.0  # a rate of 1 in the units of the recording
 

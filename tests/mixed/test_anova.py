@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from graphtwin.mixed import anova, fit_mixed
+from graphtwin.mixed import anova
+from graphtwin.mixed import fit as fit_mixed
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.glmmtmb.planted import Rule, planted_pairs
-from graphtwin.mixed import NotConverged, fit_mixed
+from graphtwin.mixed import NotConverged
+from graphtwin.mixed import fit as fit_mixed
 from graphtwin.mixed.design import require_names
 
 RATE = "n_synapses ~ similarity * proj + offset(log(l_d)) + (1 | pre_nucleus_id:proj)"

@@ -7,7 +7,8 @@ import statsmodels.api as sm
 import statsmodels.formula.api as smf
 from scipy import special
 
-from graphtwin.mixed import NotConverged, check_residuals, fit_mixed, slopes
+from graphtwin.mixed import NotConverged, check_residuals, slopes
+from graphtwin.mixed import fit as fit_mixed
 
 
 @pytest.fixture(scope="module")

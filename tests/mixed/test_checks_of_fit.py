@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 from benchmarks.glmmtmb.planted import Rule, planted_pairs
-from graphtwin.mixed import check_residuals, fit_mixed, quantile_residuals
+from graphtwin.mixed import check_residuals, quantile_residuals
+from graphtwin.mixed import fit as fit_mixed
 
 RATE = "n_synapses ~ similarity * proj + offset(log(l_d)) + (1 | pre_nucleus_id:proj)"
 LENGTH = "l_d ~ similarity * proj + (1 | pre_nucleus_id:proj)"

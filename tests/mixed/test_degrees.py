@@ -9,7 +9,8 @@ import pytest
 import statsmodels.formula.api as smf
 from scipy import stats
 
-from graphtwin.mixed import MixedFit, compare_mundlak, fit_mixed, slopes
+from graphtwin.mixed import compare_mundlak, load, slopes
+from graphtwin.mixed import fit as fit_mixed
 
 REFERENCE = json.loads((Path(__file__).parent / "fixtures" / "degrees_lmerTest.json").read_text())
 
@@ -74,7 +75,7 @@ def test_other_families_keep_z_and_fields_too(table):
 
 def test_a_stored_model_keeps_its_degrees_and_slopes_and_groups_have_them(table, tmp_path):
     fit = fit_mixed("y ~ x * h + z + (1 | g)", table, "gaussian", reml=True)
-    read = MixedFit.from_json(fit.to_json(tmp_path / "fit.json"))
+    read = load(fit.save(tmp_path / "fit.json"))
     pd.testing.assert_frame_equal(read.to_frame(), fit.to_frame())
     assert {"t", "df"} < set(slopes(fit, "x", "h"))
     assert "df" in fit.summary()

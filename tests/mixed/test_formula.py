@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.mixed import fit_mixed
+from graphtwin.mixed import fit as fit_mixed
 from graphtwin.mixed.design.formula import RandomTerm, parse_formula
 from graphtwin.mixed.design.patterns import expand
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 
-from graphtwin.mixed import NotConverged, anova, check_residuals, fit_mixed, slopes
+from graphtwin.mixed import NotConverged, anova, check_residuals, slopes
+from graphtwin.mixed import fit as fit_mixed
 
 SLOPES = "y ~ x + kind + (1 + x | group)"
 CROSSED = "y ~ x + kind + (1 | group) + (1 | item)"

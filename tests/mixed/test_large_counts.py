@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.mixed import fit_mixed
+from graphtwin.mixed import fit as fit_mixed
 
 SIZES = [1e3, 1e7, 1e9, 1e12]
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.mixed import MixedFit, fit_mixed
+from graphtwin.mixed import fit as fit_mixed
+from graphtwin.mixed import load
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +106,7 @@ def test_wrong_requests_are_refused_in_a_sentence(fit, table, tmp_path):
         fit.predict(table.assign(k="d"))
     with pytest.raises(ValueError, match="the table has no column 'x'"):
         fit.predict(table.drop(columns="x"))
-    saved = MixedFit.from_json(fit.to_json(tmp_path / "fit.json"))
+    saved = load(fit.save(tmp_path / "fit.json"))
     with pytest.raises(ValueError, match=r"simulate: this model was read from a file, without its table\. Give the table"):
         saved.simulate(1, 0)
     np.testing.assert_array_equal(saved.predict(table), fit.predict())

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy import optimize, stats
 
-from graphtwin.mixed import MixedFit, fit_mixed
+from graphtwin.mixed import fit as fit_mixed
+from graphtwin.mixed import load
 from graphtwin.mixed.result.profile import profile_bounds
 
 
@@ -83,7 +84,7 @@ def test_what_has_no_interval_says_so(table, tmp_path):
     with pytest.raises(ValueError, match=r"method 'score' is unknown\. There are wald and profile"):
         fit.conf_int(method="score")
     with pytest.raises(ValueError, match="a profile fits the model again"):
-        MixedFit.from_json(fit.to_json(tmp_path / "fit.json")).conf_int(method="profile")
+        load(fit.save(tmp_path / "fit.json")).conf_int(method="profile")
     fit.source.table.loc[:50, "y"] = 9
     with pytest.raises(ValueError, match=r"profile: the table gives a log-likelihood of .* Fit it anew"):
         fit.conf_int(method="profile")

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.glmmtmb.cases import SMALL
 from benchmarks.glmmtmb.reference import fingerprint
-from graphtwin.mixed import fit_mixed
+from graphtwin.mixed import fit as fit_mixed
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from benchmarks.glmmtmb.planted import Rule, planted_pairs
-from graphtwin.mixed import MixedFit, fit_mixed, slope_contrasts, slopes
+from graphtwin.mixed import fit as fit_mixed
+from graphtwin.mixed import load, slope_contrasts, slopes
 from graphtwin.statistics import benjamini_hochberg
 
 FORMULA = "n_synapses ~ similarity * proj + distance + offset(log(l_d)) + (1 + similarity | pre_nucleus_id:proj)"
@@ -90,7 +91,7 @@ def test_other_questions_without_an_answer_are_refused(fit, pairs):
 
 
 def test_a_saved_model_says_the_same(fit, pairs, tmp_path):
-    again = MixedFit.from_json(fit.to_json(tmp_path / "model.json"))
+    again = load(fit.save(tmp_path / "model.json"))
     assert again.summary() == fit.summary()
     assert slopes(again, "similarity", "proj").equals(slopes(fit, "similarity", "proj"))
     np.testing.assert_array_equal(again.predict(pairs), fit.predict(pairs))
@@ -100,7 +101,7 @@ def test_a_saved_model_says_the_same(fit, pairs, tmp_path):
 def test_a_file_that_holds_something_else_is_refused(tmp_path):
     (tmp_path / "other.json").write_text(json.dumps({"formula": "y ~ x"}))
     with pytest.raises(ValueError, match=r"other.json: this is no mixed model; \d+ of its entries are missing: absorbed, covariance"):
-        MixedFit.from_json(tmp_path / "other.json")
+        load(tmp_path / "other.json")
 
 
 def test_the_summary_tells_the_model(fit):

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy.optimize import linprog
 
-from graphtwin.mixed import NotConverged, fit_mixed
+from graphtwin.mixed import NotConverged
+from graphtwin.mixed import fit as fit_mixed
 from graphtwin.mixed.design import orthogonal, parse_formula, prepare, separated_direction
 from graphtwin.mixed.families import family_named
 

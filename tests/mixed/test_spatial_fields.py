@@ -9,7 +9,8 @@ from numpy.polynomial.hermite_e import hermegauss
 from scipy import optimize, stats
 from scipy.spatial.distance import cdist
 
-from graphtwin.mixed import MixedFit, anova, fit_mixed
+from graphtwin.mixed import anova, load
+from graphtwin.mixed import fit as fit_mixed
 from graphtwin.mixed.design.design import build_design, with_weights
 from graphtwin.mixed.design.field_term import FieldTerm
 from graphtwin.mixed.design.formula import parse_formula
@@ -228,7 +229,7 @@ def test_a_field_is_reported_with_sd_range_and_knots_and_survives_json(tmp_path)
     assert (row["sd"], row["range"]) == (field.sd, field.range)
     assert "field(px, py, pz)" in fit.summary()
     assert fit.n_parameters == 5  # intercept, x, SD of axons, SD and range of the field
-    again = MixedFit.from_json(fit.to_json(tmp_path / "fit.json"))
+    again = load(fit.save(tmp_path / "fit.json"))
     np.testing.assert_array_equal(again.fields[0].modes, field.modes)
     np.testing.assert_allclose(again.predict(smooth_table(9)), fit.predict(smooth_table(9)), rtol=1e-12)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.mixed import fit_mixed
+from graphtwin.mixed import fit as fit_mixed
 from graphtwin.mixed.design import terms
 from graphtwin.mixed.design.patterns import expand
 from graphtwin.mixed.design.terms import read_terms
@@ -187,7 +187,7 @@ def test_a_call_and_a_column_of_its_name_are_one_factor():
 def test_a_plain_fit_of_counts_or_measures_loads_neither_formulaic_nor_scipy_special(family):
     code = f"""if True:
         import sys, numpy as np, pandas as pd
-        from graphtwin.mixed import fit_mixed
+        from graphtwin.mixed import fit as fit_mixed
         rng = np.random.default_rng(0)
         table = pd.DataFrame(dict(x=rng.normal(size=300), kind=np.resize(list("ab"), 300), g=rng.integers(0, 12, 300)))
         table["y"] = rng.poisson(np.exp(0.3 * table["x"]) * rng.gamma(1.0, 1.0, 300)).astype(float)

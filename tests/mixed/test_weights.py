@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphtwin.mixed import NotConverged, fit_mixed
+from graphtwin.mixed import NotConverged
+from graphtwin.mixed import fit as fit_mixed
 from graphtwin.mixed.families.counts import FAMILIES
 
 

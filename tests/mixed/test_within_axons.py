@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 from benchmarks.glmmtmb.planted import Rule, planted_pairs
-from graphtwin.mixed import compare_mundlak, fit_mixed, slopes, with_group_mean
+from graphtwin.mixed import compare_mundlak, slopes, with_group_mean
+from graphtwin.mixed import fit as fit_mixed
 from graphtwin.wiring.conditional.conditional_fit import fit_conditional
 from graphtwin.wiring.pairs.candidate_set import candidates
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from graphtwin.mixed import NotConverged, check_residuals, fit_mixed
+from graphtwin.mixed import NotConverged, check_residuals
+from graphtwin.mixed import fit as fit_mixed
 from graphtwin.mixed.design.design import build_design
 from graphtwin.mixed.design.formula import parse_formula
 from graphtwin.mixed.families.counts import FAMILIES

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from graphtwin.motor.circuit import Trials
-from graphtwin.motor.fit.beginning import begin_active, wake
-from graphtwin.motor.fit.objective import Objective
+from graphtwin.motor.fitting.beginning import begin_active, wake
+from graphtwin.motor.fitting.objective import Objective
 from graphtwin.motor.model import CircuitNetwork, MotorConfig, PriorConfig
 from graphtwin.motor.model.groups import Groups
 from tests.motor.small_circuits import circuit

@@ -32,7 +32,7 @@ from graphtwin.insilico.optimised import (
 )
 from graphtwin.insilico.stimuli import DriftingGrating, InSequence, Pulse, Windowed, render_batch
 from graphtwin.insilico.stimuli.apertures import Disc
-from graphtwin.motor.fit import spread_of
+from graphtwin.motor.fitting import spread_of
 from graphtwin.motor.responders import CircuitResponder, Senses, eye_of, responders_of, senses_of
 from tests.motor.sensed_circuit import DT, PLACES, SENSES, SIGN, STRENGTHS, TAU, circuit, fitted, responder, trials
 
@@ -78,7 +78,7 @@ def test_gradients_agree_where_stimuli_were_found():
 
 def test_a_responder_answers_as_the_fit_does():
     fits, clips = fitted(2), noise(5, 40)
-    told = fits.simulate(clips[:, :, 0], np.arange(6))
+    told = fits.predict(clips[:, :, 0], np.arange(6))
     for at, one in enumerate(responders_of(fits, Senses(np.arange(6), 0.0, 1.0, (-3.0, 3.0)))):
         answers = one.respond_clips(clips)
         np.testing.assert_allclose(answers, np.concatenate([told.activity[at], told.output[at]], axis=2), atol=1e-5)

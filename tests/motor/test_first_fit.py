@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from graphtwin.motor.circuit import Trials
-from graphtwin.motor.fit import FittedCircuit, fit_circuit, spread_of
+from graphtwin.motor.fitting import FittedCircuit, fit_circuit, spread_of
 from graphtwin.motor.model import MotorConfig
 from graphtwin.motor.questions import ablate, changes, lesions_of, rank_edges, recruitment, score_activity, stimulate
 from graphtwin.motor.scores import predicted_by
@@ -65,14 +65,14 @@ def test_a_prediction_is_not_moved_by_draws_of_what_no_trial_tells(fitted, trial
     deviation = trials.output.std()
     moved = (predicted_by(fitted, pulsed).output - predicted_by(fitted, trials).output) / deviation
     assert np.abs(moved).max() < 1e-3
-    each = fitted.simulate(pulsed.stimulus, pulsed.stimulated).output[:, :, -1, 0] - predicted_by(fitted, trials).output[:, -1, 0]
+    each = fitted.predict(pulsed.stimulus, pulsed.stimulated).output[:, :, -1, 0] - predicted_by(fitted, trials).output[:, -1, 0]
     assert np.abs(each[1:] / deviation).mean() > 0.3
     told = predicted_by(fitted, pulsed)
     assert np.corrcoef(told.output.ravel(), pulsed.output.ravel())[0, 1] > 0.99
 
 
 def test_the_spread_of_a_prediction_is_wide_where_no_trial_tells_it(fitted, pulsed):
-    spread = spread_of(fitted.simulate(pulsed.stimulus, pulsed.stimulated).output) / pulsed.output.std()
+    spread = spread_of(fitted.predict(pulsed.stimulus, pulsed.stimulated).output) / pulsed.output.std()
     assert spread[:, 29].max() < 0.1 < 0.3 < spread[:, -1].min()
 
 

@@ -10,7 +10,7 @@ import torch
 
 from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.motor.circuit import Trials
-from graphtwin.motor.fit import FittedCircuit, fit_circuit, held_out_trials
+from graphtwin.motor.fitting import FittedCircuit, fit_circuit, held_out_trials, load_circuit
 from graphtwin.motor.model import MotorConfig
 from graphtwin.motor.questions import ablate, changes, lesions_of, rank_edges, score_activity, stimulate
 from graphtwin.training import FitConfig
@@ -161,26 +161,26 @@ def test_a_saved_circuit_answers_as_before(planted, seen, tmp_path):
     fitted = fit_circuit(planted.circuit, seen.chosen(range(6)), config(2, fits=2))
     lesioned = fitted.without(["n3"], [("n0", planted.circuit.names[planted.circuit.post[planted.circuit.pre == 0][0]])])
     for one in (fitted, lesioned):
-        again = FittedCircuit.load(one.save(tmp_path / "circuit.pt"))
-        ours, theirs = (each.simulate(seen.stimulus[:2], seen.stimulated) for each in (one, again))
+        again = load_circuit(one.save(tmp_path / "circuit.pt"))
+        ours, theirs = (each.predict(seen.stimulus[:2], seen.stimulated) for each in (one, again))
         np.testing.assert_array_equal(ours.activity, theirs.activity)
         np.testing.assert_array_equal(ours.output, theirs.output)
         assert again.held_out == fitted.held_out
     assert np.isnan(ours.activity[..., 3]).all()
     (tmp_path / "other.pt").write_bytes(b"no tensors")
     with pytest.raises(ValueError, match=r"other.pt: holds more than tensors.* Fit the circuit again"):
-        FittedCircuit.load(tmp_path / "other.pt")
+        load_circuit(tmp_path / "other.pt")
     content = read_tensors(tmp_path / "circuit.pt")
     content["networks"][0]["of another version"] = content["networks"][0].pop("bias")
     write_tensors(content, tmp_path / "older.pt")
     with pytest.raises(ValueError, match=r"older.pt: its fits have other numbers than those of this version .*of another version"):
-        FittedCircuit.load(tmp_path / "older.pt")
+        load_circuit(tmp_path / "older.pt")
 
 
 def test_a_removed_neuron_does_nothing_and_an_unknown_one_is_an_error(planted, seen):
     fitted = fit_circuit(planted.circuit, seen.chosen(range(6)), config(1))
     everything = fitted.without(planted.circuit.names)
-    constant = everything.simulate(seen.stimulus[:3], seen.stimulated).output
+    constant = everything.predict(seen.stimulus[:3], seen.stimulated).output
     np.testing.assert_allclose(constant, constant.flat[0], atol=1e-6)
     with pytest.raises(ValueError, match=r"1 of 1 neurons to remove are not in the circuit"):
         fitted.without(["nobody"])

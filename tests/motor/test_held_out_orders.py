@@ -8,8 +8,8 @@ import scipy.stats
 
 from graphtwin.motor.circuit import Orders, homologues
 from graphtwin.motor.controls import MEAN, SHARED_ALONE, plain_orders
-from graphtwin.motor.fit import Condition, Told, pairs_of, predict_orders
-from graphtwin.motor.fit.held_out_orders import FLAT, NOISE
+from graphtwin.motor.fitting import Condition, Told, pairs_of, predict_orders
+from graphtwin.motor.fitting.held_out_orders import FLAT, NOISE
 from graphtwin.motor.model import Inputs, kernels_of
 from graphtwin.motor.scores import conditions_of, draws_of, scores_of
 from graphtwin.statistics import one_sided_p

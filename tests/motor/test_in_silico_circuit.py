@@ -13,7 +13,7 @@ import pytest
 from graphtwin.insilico.campaign import read_cells
 from graphtwin.kinds import TWIN
 from graphtwin.pipeline import made_and_judged, responding
-from graphtwin.pipeline.motor import fit_motor, load_fitted, load_responders
+from graphtwin.pipeline.motor import load_fitted, load_responders, run_motor
 from graphtwin.twin.runs import tune_twin
 from tests.motor import command_line
 from tests.motor.run_source import write_source
@@ -38,7 +38,7 @@ def run(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of three fits under the name that the page has."""
     out = tmp_path_factory.mktemp("work") / "runs" / "loop"
     few = ["model.fit.epochs=5", "model.fits=3", "replicates=0", "model.window=20"]
-    return fit_motor(source, out, few, seed=0, workers=1)
+    return run_motor(source, out, few, seed=0, workers=1)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from graphtwin import sources
-from graphtwin.motor import FittedCircuit, MotorConfig, Trials, circuit_of, fit_circuit
+from graphtwin.motor import FittedCircuit, MotorConfig, Trials, circuit_of
+from graphtwin.motor import fit as fit_circuit
 from graphtwin.motor.model import CircuitNetwork, Scales
 from graphtwin.motor.questions import Lesion, changes
 from graphtwin.sources.formats import LesionArrays, read_lesions
@@ -77,7 +78,7 @@ def test_silenced_at_the_first_step_a_circuit_begins_at_the_rest_of_the_whole(fo
     of_motor = [at for at, gone in enumerate(told.removed) if true_circuit.circuit.motor[gone].all()]
     assert len(of_motor) >= 2
     direct = true_circuit.without(tuple(np.array(told.neurons)[told.removed[of_motor[-1]]]))
-    seen = direct.simulate(told.stimulus, np.arange(60)).output[0]
+    seen = direct.predict(told.stimulus, np.arange(60)).output[0]
     assert (np.abs(seen).max(axis=(0, 1)) == 0).sum() == CONFIG.segments  # one muscle a segment has lost all its motor neurons
 
 
@@ -95,8 +96,8 @@ def test_without_motor_neurons_an_output_is_nothing_unless_it_may_be_any_constan
         network.readout.fill_(1.0)
     whole = FittedCircuit(chain, network.config, 0.01, ("force",), (network,), (), ((),))
     given = np.ones((1, 100, 1))
-    assert whole.simulate(given, np.array([0])).output[0, 0, -1, 0] > left + 0.5
-    np.testing.assert_array_equal(whole.without(["n2"]).simulate(given, np.array([0])).output, left)
+    assert whole.predict(given, np.array([0])).output[0, 0, -1, 0] > left + 0.5
+    np.testing.assert_array_equal(whole.without(["n2"]).predict(given, np.array([0])).output, left)
 
 
 @pytest.mark.parametrize(("silent", "shift", "warned"), [("zero", 0.0, False), ("zero", -3.0, True), ("free", -3.0, False)])

@@ -7,7 +7,7 @@ import pytest
 
 from graphtwin.motor.circuit import Trials
 from graphtwin.motor.controls import FittedLowRank, fit_low_rank
-from graphtwin.motor.fit import fit_circuit
+from graphtwin.motor.fitting import fit_circuit
 from graphtwin.motor.model import MotorConfig
 from graphtwin.training import FitConfig
 from tests.motor.planted_circuit import Planted, planted_circuit
@@ -45,7 +45,7 @@ def test_a_system_of_low_rank_is_predicted_where_a_circuit_of_other_edges_fails(
     between = np.setdiff1d(np.arange(N), planted.stimulated)  # those that are driven are predicted by what drives them
 
     def r(model: object) -> float:
-        said = model.simulate(unseen.stimulus, unseen.stimulated, between).activity[0]
+        said = model.predict(unseen.stimulus, unseen.stimulated, between).activity[0]
         return float(np.mean([np.corrcoef(said[..., i].ravel(), unseen.activity[..., row].ravel())[0, 1] for i, row in enumerate(between)]))
 
     assert r(fitted) > 0.97
@@ -62,7 +62,7 @@ def test_it_has_as_many_numbers_as_the_circuit_to_the_nearest_rank(planted, seen
 def test_nothing_of_the_wiring_but_the_number_of_edges_is_read(planted, seen):
     few = seen.chosen(range(4))
     turned = planted.circuit.__class__(**(vars(planted.circuit) | {"pre": planted.circuit.post, "post": planted.circuit.pre}))
-    ours, theirs = (fit_low_rank(one, few, config(1)).simulate(few.stimulus, few.stimulated).activity for one in (planted.circuit, turned))
+    ours, theirs = (fit_low_rank(one, few, config(1)).predict(few.stimulus, few.stimulated).activity for one in (planted.circuit, turned))
     # the draw of the order of batches is named by the data, so that the fits are not the same to the last digit
     assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.999
 
@@ -75,7 +75,7 @@ def test_its_steps_are_those_of_euler_with_a_matrix_of_low_rank(planted, seen, s
     common, read, bias, alpha, threshold, gain = (value.detach().numpy().astype(np.float64) for value in network.numbers())
     respond = {"relu": lambda x: np.maximum(x, 0), "tanh": np.tanh, "softplus": lambda x: np.log1p(np.exp(x))}[response]
     x = network.scales.activity * network.neurons.start.detach().numpy()[:, None].repeat(3, 1).astype(np.float64)
-    found = fitted.simulate(few.stimulus, few.stimulated).activity[0]
+    found = fitted.predict(few.stimulus, few.stimulated).activity[0]
     for step in range(30):
         drive = np.zeros_like(x)
         drive[few.stimulated] = few.stimulus[:, step].T * gain[few.stimulated][:, None]
@@ -89,10 +89,10 @@ def test_its_steps_are_those_of_euler_with_a_matrix_of_low_rank(planted, seen, s
 
 def test_a_removed_neuron_tells_nobody_and_edges_cannot_be_removed(planted, seen):
     fitted = fit_low_rank(planted.circuit, seen.chosen(range(4)), config(2))
-    every = fitted.without(planted.circuit.names).simulate(seen.stimulus[:2], seen.stimulated)
+    every = fitted.without(planted.circuit.names).predict(seen.stimulus[:2], seen.stimulated)
     assert np.isnan(every.activity).all()
     np.testing.assert_allclose(every.output, every.output.flat[0], atol=1e-6)
-    whole = fitted.simulate(seen.stimulus[:2], seen.stimulated)
+    whole = fitted.predict(seen.stimulus[:2], seen.stimulated)
     assert np.isfinite(whole.activity).all()
     with pytest.raises(ValueError, match="1 edges to remove, of dynamics that have none"):
         fitted.without(edges=[("n0", "n1")])

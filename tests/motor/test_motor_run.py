@@ -16,9 +16,9 @@ import torch
 
 from graphtwin.folders import changed_files
 from graphtwin.motor import FittedCircuit
-from graphtwin.motor.fit import spread_of
+from graphtwin.motor.fitting import spread_of
 from graphtwin.motor.scores import measured, predicted_by, tabulated
-from graphtwin.pipeline.motor import MotorRunConfig, fit_motor, fits, load_fitted, prediction, write_predicted
+from graphtwin.pipeline.motor import MotorRunConfig, fits, load_fitted, prediction, run_motor, write_predicted
 from graphtwin.pipeline.motor.run_folder import read_study
 from graphtwin.sources.formats import StimulusFile, read_trials, write_trials
 from tests.motor import command_line
@@ -90,7 +90,7 @@ def test_the_page_shows_verdicts_scores_figures_and_signs(run):
 
 
 def test_two_workers_give_the_numbers_of_one(run, source, tmp_path):
-    folder = fit_motor(source, tmp_path / "two", list(SMALL), workers=2)
+    folder = run_motor(source, tmp_path / "two", list(SMALL), workers=2)
     assert tables(folder) == tables(run)
 
 
@@ -106,7 +106,7 @@ def test_a_killed_run_goes_on_to_the_same_numbers_and_other_settings_or_data_are
 
     monkeypatch.setattr(fits, "_do", killed)
     with pytest.raises(KeyboardInterrupt):
-        fit_motor(source, folder, list(SMALL), workers=1)
+        run_motor(source, folder, list(SMALL), workers=1)
     monkeypatch.undo()
     assert len(list((folder / "fits").iterdir())) == 2
     assert "has not finished" in asked("score", folder)[1]
@@ -120,13 +120,13 @@ def test_a_killed_run_goes_on_to_the_same_numbers_and_other_settings_or_data_are
     assert "inputs have changed since the run began" in said
     fitted_again: list[str] = []
     monkeypatch.setattr(fits, "_do", lambda *given: fitted_again.append(fit(*given)) or fitted_again[-1])
-    fit_motor(source, folder, list(SMALL), resume=True, workers=1)
+    run_motor(source, folder, list(SMALL), resume=True, workers=1)
     assert set(fitted_again).isdisjoint(done)
     assert tables(folder) == tables(run)
     before = (folder / "manifest.json").read_bytes()
-    assert fit_motor(source, folder, list(SMALL), resume=True) == folder  # finished: nothing is done
+    assert run_motor(source, folder, list(SMALL), resume=True) == folder  # finished: nothing is done
     same = write_source(tmp_path / "moved")
-    assert fit_motor(same, folder, list(SMALL), resume=True) == folder  # the same files, by another path
+    assert run_motor(same, folder, list(SMALL), resume=True) == folder  # the same files, by another path
     assert (folder / "manifest.json").read_bytes() == before
 
 
@@ -140,10 +140,10 @@ def test_a_fit_that_is_killed_goes_on_from_its_last_epoch(run, source, tmp_path,
 
     monkeypatch.setattr(FittedCircuit, "save", stopped)
     with pytest.raises(KeyboardInterrupt):
-        fit_motor(source, folder, list(SMALL), workers=1)
+        run_motor(source, folder, list(SMALL), workers=1)
     monkeypatch.undo()
     assert len(list((folder / "work" / "circuit").glob("fit*.pt"))) == 3
-    fit_motor(source, folder, list(SMALL), resume=True, workers=1)
+    run_motor(source, folder, list(SMALL), resume=True, workers=1)
     assert tables(folder) == tables(run)
 
 
@@ -217,7 +217,7 @@ def test_predictions_are_those_of_the_first_fit_in_either_format(run, tmp_path):
     rows = fitted.circuit.rows_of(("n9", "n10"), "neurons")
     stimulus = np.zeros((1, 75, 2), np.float32)
     stimulus[0, 25:50] = 2
-    answer = fitted.simulate(stimulus, rows)
+    answer = fitted.predict(stimulus, rows)
     one = table.query("name == 'n5'")
     np.testing.assert_allclose(one["mean"], answer.activity[0, 0, :, 5], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(one["spread"], spread_of(answer.activity[:, 0, :, 5]), rtol=1e-4, atol=1e-6)
@@ -408,7 +408,7 @@ def test_a_control_that_cannot_be_fitted_is_left_out_and_said(source, tmp_path, 
         return fit(job, *given)
 
     monkeypatch.setattr(fits, "_fitted", ran_away)
-    folder = fit_motor(source, tmp_path / "run", list(SMALL), workers=1)
+    folder = run_motor(source, tmp_path / "run", list(SMALL), workers=1)
     assert "permuted identities" not in set(pd.read_csv(folder / "scores.csv")["model"])
     assert "permuted identities was left out: The state of 'n3' passed 1e4." in json.loads((folder / "notes.json").read_text())["notes"]
 

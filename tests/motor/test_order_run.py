@@ -14,7 +14,7 @@ import scipy.stats
 
 from graphtwin.folders import WORK, changed_files
 from graphtwin.motor.scores import order_verdict
-from graphtwin.pipeline.motor import fit_motor
+from graphtwin.pipeline.motor import run_motor
 from graphtwin.report.pages import motor_page
 from graphtwin.statistics import holm
 from tests.motor import command_line
@@ -76,7 +76,7 @@ def test_a_run_is_scored_again_and_goes_on_with_the_same_numbers(run, tmp_path):
     assert {name: (run / name).read_bytes() for name in before} == before
     assert changed_files(run) == {}
     source = write_source(tmp_path / "source", order_table(planted()))
-    other = fit_motor(source, tmp_path / "run", list(SMALL), workers=2)
+    other = run_motor(source, tmp_path / "run", list(SMALL), workers=2)
     assert {name: (other / name).read_bytes() for name in before} == before
     assert asked("fit", source, "--out", other, "--set", SMALL[0], "--resume")[0] == 0
     half = tmp_path / "half"
@@ -125,7 +125,7 @@ def test_the_larva_is_asked_from_its_file_and_orders_without_a_rule_are_not_pred
 def test_one_condition_is_noted_and_without_rewired_circuits_nothing_is_shown(tmp_path):
     table = order_table(planted())
     source = write_source(tmp_path / "one", table[table["crawl"] == "forward"])
-    folder = fit_motor(source, tmp_path / "run", ["permutations=60", "replicates=0"])
+    folder = run_motor(source, tmp_path / "run", ["permutations=60", "replicates=0"])
     said = json.loads((folder / "notes.json").read_text())
     assert "No circuit was rewired: replicates = 0." in said["notes"]
     assert "permuted identities" in set(pd.read_csv(folder / "scores.csv")["model"])

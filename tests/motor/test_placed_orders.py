@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from graphtwin.motor.fit import Condition, place_orders, predict_orders
+from graphtwin.motor.fitting import Condition, place_orders, predict_orders
 from graphtwin.motor.model import Inputs, kernels_of
-from graphtwin.pipeline.motor import fit_motor, places_of
+from graphtwin.pipeline.motor import places_of, run_motor
 from graphtwin.pipeline.motor.order_run import read_order_study
 from tests.motor import command_line
 from tests.motor.crawling_circuit import Crawling, crawling
@@ -83,7 +83,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of a source in which four motor neurons have no row."""
     folder, table = tmp_path_factory.mktemp("places"), order_table(planted())
     seen = table[~table["name"].isin([f"mn{row}" for row in range(4)])]
-    return fit_motor(write_source(folder / "source", seen), folder / "run", ["permutations=0", "replicates=0"], workers=1)
+    return run_motor(write_source(folder / "source", seen), folder / "run", ["permutations=0", "replicates=0"], workers=1)
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphtwin.motor.fit import FittedCircuit
+from graphtwin.motor.fitting import FittedCircuit
 from graphtwin.motor.model import CircuitNetwork, MotorConfig
 from graphtwin.motor.questions import onsets, recruitment
 from tests.motor.small_circuits import UNITS, circuit

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from graphtwin.config import overridden
-from graphtwin.motor import FittedCircuit
-from graphtwin.pipeline.motor import fit_motor
+from graphtwin.motor.fitting import load_circuit
+from graphtwin.pipeline.motor import run_motor
 from graphtwin.pipeline.motor.motor_job import study_of
 from graphtwin.pipeline.motor.run_folder import MotorStudy, read_study
 from graphtwin.pipeline.motor.settings import MotorRunConfig
@@ -38,10 +38,10 @@ def test_responses_that_a_fold_holds_out_change_no_weight_of_its_fits(tmp_path, 
     fewer = table.assign(response=table["response"].where(~half))
     fits = []
     for name, changed in (("usual", table), ("larger", larger), ("fewer", fewer)):
-        run = fit_motor(write_source(tmp_path / name, changed), tmp_path / f"run {name}", SMALL, workers=1)
+        run = run_motor(write_source(tmp_path / name, changed), tmp_path / f"run {name}", SMALL, workers=1)
         found = read_study(run)
         assert found.splits == usual.splits
-        fits.append((FittedCircuit.load(run / "fits" / "circuit_fold1.pt"), FittedCircuit.load(run / "fits" / "circuit.pt")))
+        fits.append((load_circuit(run / "fits" / "circuit_fold1.pt"), load_circuit(run / "fits" / "circuit.pt")))
     (first, of_all), *others = fits
     for changed_first, changed_all in others:
         np.testing.assert_array_equal(changed_first.weights, first.weights)
@@ -108,7 +108,7 @@ def test_responses_of_another_animal_alone_are_told_apart_from_none(tmp_path):
 
 def test_a_run_in_which_all_respond_says_why_it_has_no_auc(tmp_path):
     table = responses(planted()).dropna().assign(responds=True)
-    run = fit_motor(write_source(tmp_path / "source", table), tmp_path / "run", SMALL, workers=1)
+    run = run_motor(write_source(tmp_path / "source", table), tmp_path / "run", SMALL, workers=1)
     notes = json.loads((run / "notes.json").read_text())["notes"]
     assert f"No AUC: of no stimulated neuron some respond and others do not ({len(table)} of {len(table)} measured pairs respond)." in notes
     assert "auc" not in set(pd.read_csv(run / "scores.csv")["metric"])
@@ -117,7 +117,7 @@ def test_a_run_in_which_all_respond_says_why_it_has_no_auc(tmp_path):
 def test_a_table_that_is_mostly_0_says_what_a_0_counts_as(tmp_path):
     table = responses(planted()).dropna()
     table["response"] = table["response"].where(table["response"].abs() > table["response"].abs().quantile(0.8), 0.0)
-    run = fit_motor(write_source(tmp_path / "source", table), tmp_path / "run", SMALL, workers=1)
+    run = run_motor(write_source(tmp_path / "source", table), tmp_path / "run", SMALL, workers=1)
     notes = json.loads((run / "notes.json").read_text())["notes"]
     said = (
         f"{(table['response'] == 0).sum()} of {len(table)} responses are exactly 0. Where a source writes 0 for pairs that nobody measured"

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from graphtwin.folders import changed_files
-from graphtwin.pipeline.motor import fit_motor, load_fitted
+from graphtwin.pipeline.motor import load_fitted, run_motor
 from tests.motor import command_line
 from tests.motor.planted_circuit import Planted
 from tests.motor.response_source import STEPS, N, planted, responses, write_source
@@ -112,7 +112,7 @@ def test_two_workers_give_the_numbers_of_one_and_random_responses_are_not_predic
     table = responses(planted()).dropna()
     shuffled = table.assign(response=np.random.default_rng(1).permutation(table["response"].to_numpy()))
     source = write_source(tmp_path / "source", shuffled)
-    runs = [fit_motor(source, tmp_path / f"{workers}", list(SMALL), workers=workers) for workers in (1, 2)]
+    runs = [run_motor(source, tmp_path / f"{workers}", list(SMALL), workers=workers) for workers in (1, 2)]
     for name in ("scores.csv", "responses.csv", "edges.csv"):
         assert (runs[0] / name).read_bytes() == (runs[1] / name).read_bytes()
     said = json.loads((runs[0] / "notes.json").read_text())

@@ -11,7 +11,7 @@ import pytest
 from graphtwin.execute import rng_for
 from graphtwin.motor.circuit import Circuit, Trials
 from graphtwin.motor.controls import fit_low_rank, halves, permuted, rewired, static_responses, usual_responses
-from graphtwin.motor.fit import fit_circuit
+from graphtwin.motor.fitting import fit_circuit
 from graphtwin.motor.model import MotorConfig
 from graphtwin.motor.questions import ResponseConfig, noise_before, responses
 from graphtwin.motor.scores import (

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from graphtwin import sources
-from graphtwin.motor import MotorConfig, circuit_of, fit_circuit, trials_of
+from graphtwin.motor import MotorConfig, circuit_of, trials_of
+from graphtwin.motor import fit as fit_circuit
 from graphtwin.motor.controls import fit_low_rank, rewired
 from graphtwin.motor.controls.low_rank import LowRankNetwork
 from graphtwin.motor.model import CircuitNetwork, Scales
@@ -102,7 +103,7 @@ def test_weights_are_recovered_and_of_a_hidden_type_those_into_it_times_those_ou
 def test_direction_selectivity_is_predicted_from_films_without_any_edge(place, circuit, fitted):
     seen = read_trials(place / "truth/moving_edges.h5")
     rows = circuit.rows_of(seen.recorded, "neurons")
-    said = fitted.simulate(seen.stimulus, circuit.rows_of(seen.stimulated, "photoreceptors"), rows).activity[0]
+    said = fitted.predict(seen.stimulus, circuit.rows_of(seen.stimulated, "photoreceptors"), rows).activity[0]
     types = np.array(circuit.types, dtype=object)[rows]
     own, found = (
         selectivity(np.maximum(rate[:, 20:] - rate[:, :1], 0).max(axis=1), types)

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from graphtwin.motor.circuit import Trials
-from graphtwin.motor.fit import fit_circuit, whole
-from graphtwin.motor.fit.objective import Objective
-from graphtwin.motor.fit.quasi_newton import Descent
+from graphtwin.motor.fitting import fit_circuit, whole
+from graphtwin.motor.fitting.objective import Objective
+from graphtwin.motor.fitting.quasi_newton import Descent
 from graphtwin.motor.model import CircuitNetwork, MotorConfig
 from graphtwin.training import FitConfig
 from tests.motor.planted_circuit import Planted, planted_circuit

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import graphtwin
-from graphtwin.twin.runs import load_twin, train_twin
+from graphtwin.twin.runs import fit_twin, load_twin
 from graphtwin.twin.runs.answering import warn_of_ridges
 from tests.pipeline.test_twin import CORE, FAST, command, settings, write
 
@@ -37,8 +37,9 @@ def same(one: Path, two: Path) -> bool:
 
 def test_twins_of_several_seeds_are_those_of_each_seed_alone(animal: Path, twins: Path, tmp_path: Path):
     assert sorted(path.name for path in twins.iterdir()) == ["seed-0", "seed-1", "seed-2"]
-    alone = train_twin([animal], tmp_path / "alone", [*FAST, CORE], seed=1, threads=1)
-    assert same(alone, twins / "seed-1")
+    alone = fit_twin([animal], tmp_path / "alone", [*FAST, CORE], seed=1, threads=1)
+    assert alone.folder == tmp_path / "alone"
+    assert same(alone.folder, twins / "seed-1")
     assert not same(twins / "seed-0", twins / "seed-1")
 
 
@@ -58,13 +59,13 @@ def test_a_killed_training_of_several_seeds_goes_on_to_the_same_weights(animal: 
         raise OSError("killed")
 
     words = ["train", animal, "--out", tmp_path / "x", "--seeds", 3, "--threads", 1, *settings()]
-    train = graphtwin.twin.runs.trainings.train_twin
+    train = graphtwin.twin.runs.trainings.fit_twin
     with monkeypatch.context() as stopping:  # after the second twin's fit, before its folder is finished
         stopping.setattr(
-            "graphtwin.twin.runs.trainings.train_twin",
-            lambda folders, out, *given: (
-                stopping.setattr("graphtwin.twin.fit.write_twin", killed) if out.name == "seed-1" else None,
-                train(folders, out, *given),
+            "graphtwin.twin.runs.trainings.fit_twin",
+            lambda recordings, out, *given: (
+                stopping.setattr("graphtwin.twin.fitting.write_twin", killed) if out.name == "seed-1" else None,
+                train(recordings, out, *given),
             ),
         )
         assert "killed" in command(*words)
@@ -120,7 +121,7 @@ def test_what_twins_have_of_the_same_ridge_is_said_beside_their_agreement(twins:
 
 def test_twins_of_other_animals_are_refused_in_words(twins: Path, tmp_path: Path):
     other = write(tmp_path / "dynamic2-1-1-Video-00", 2, 8)
-    run = train_twin([other], tmp_path / "other", [*FAST, CORE], threads=1)
+    run = fit_twin([other], tmp_path / "other", [*FAST, CORE], threads=1).folder
     said = command("agree", twins / "seed-0", run, "--out", tmp_path / "a.csv").replace("\n", " ")
     assert "lacks dynamic1-1-1-Video-00 and has dynamic2-1-1-Video-00 as well" in said
     assert "agreement is between two or more" in command("agree", run, "--out", tmp_path / "a.csv").replace("\n", " ")

@@ -180,10 +180,10 @@ def test_a_page_of_wiring_alone_speaks_of_no_function(wired):
     told = re.sub(r"<[^>]*>", " ", wired.page.split('id="provenance"')[0]).lower()  # the list of files after it names tables
     for word in ("depth", "functional embedding", "scan", "within layer", "units"):
         assert word not in told
-    answer = graphtwin.graph.predict_neurons(wired.folder, pd.DataFrame({"name": ["N03", "N99"]}))
+    answer = graphtwin.graph.load(wired.folder).predict(pd.DataFrame({"name": ["N03", "N99"]}))
     assert "synapses" in answer["evidence"].iloc[0]
     assert answer["note"].iloc[1].startswith("neuron unknown to the run")
-    pairs = graphtwin.graph.predict_pairs(wired.folder, pd.DataFrame({"pre_name": ["N03", "N99"], "post_name": ["N04", "N04"]}))
+    pairs = graphtwin.graph.load(wired.folder).predict(pd.DataFrame({"pre_name": ["N03", "N99"], "post_name": ["N04", "N04"]}))
     assert pairs["probability"].notna().tolist() == [True, False]
 
 

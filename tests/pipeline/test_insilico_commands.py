@@ -14,7 +14,7 @@ import graphtwin
 from graphtwin.insilico.campaign import read_answers, read_cells
 from graphtwin.insilico.stimuli import from_toml
 from graphtwin.schema import IMAGED_AT
-from graphtwin.twin.runs import load_twin, next_stimuli, train_twin, train_twins
+from graphtwin.twin.runs import fit_twin, fit_twins, load_twin, next_stimuli
 from tests.pipeline.test_twin import CORE, FAST, write, write_pictures
 from tests.pipeline.test_twin import command as any_command
 
@@ -36,7 +36,7 @@ def animals(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def twins(animals: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two twins of two animals."""
     out = tmp_path_factory.mktemp("runs") / "two"
-    train_twins(animals, out, 2, [*FAST, CORE], threads=1)
+    fit_twins(animals, out, 2, [*FAST, CORE], threads=1)
     return out
 
 
@@ -147,7 +147,7 @@ def test_a_campaign_on_several_twins_keeps_the_spread_of_each_cell(twins: Path, 
 
 def test_a_twin_of_pictures_has_orientations_by_gratings_that_stand_still(tmp_path: Path):
     pictures = write_pictures(tmp_path / "static3-1-1")
-    run = train_twin([pictures], tmp_path / "still", [*FAST, CORE], threads=1)
+    run = fit_twin([pictures], tmp_path / "still", [*FAST, CORE], threads=1).folder
     assert "6 units" in command("tune", run, "--out", tmp_path / "t.csv")
     table = pd.read_csv(tmp_path / "t.csv")
     assert "orientation_deg" in table

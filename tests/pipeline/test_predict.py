@@ -15,9 +15,17 @@ from sklearn.metrics import roc_auc_score
 
 from graphtwin.evaluation import pair_baselines
 from graphtwin.execute import threads
-from graphtwin.graph import load, predict_neurons, predict_pairs
+from graphtwin.graph import load
 from graphtwin.graph.model import pair_probabilities
-from graphtwin.graph.runs import BOOSTED_MESSAGES, GRAPH_MODEL, MESSAGE_PASSING, WITHOUT_MESSAGES, fit_pair_rivals
+from graphtwin.graph.runs import (
+    BOOSTED_MESSAGES,
+    GRAPH_MODEL,
+    MESSAGE_PASSING,
+    WITHOUT_MESSAGES,
+    fit_pair_rivals,
+    predict_neurons,
+    predict_pairs,
+)
 from graphtwin.kinds import RUN, write_kind
 from tests.conftest import ROOT
 from tests.pipeline.planted_source import BLIND_IDS, DIRECTIONS, FUNCTIONAL, LATER, UNKNOWN_ID, N, few_trees, planted_export, posts
@@ -45,7 +53,8 @@ def asked() -> pd.DataFrame:
 
 
 def test_a_fitted_graph_says_what_it_predicts_and_by_which_model(graph):
-    first, *tasks = repr(graph).splitlines()
+    first, *tasks, folder = repr(graph).splitlines()
+    assert folder == f"  folder: {graph.folder}"
     assert first == f"FittedGraph: {len(graph.study.cortex.neurons)} neurons, {len(graph.best)} tasks"
     assert [line.split(": ")[1].split(" (")[0] for line in tasks] == [best.model for best in graph.best.values()]
 
@@ -62,6 +71,15 @@ def test_a_pair_has_the_same_probability_alone_and_among_others(graph, asked):
     together = predict_pairs(graph, asked)
     alone = pd.concat([predict_pairs(graph, asked.iloc[[row]]) for row in (0, 17, 40)])
     np.testing.assert_allclose(alone["probability"], together["probability"].iloc[[0, 17, 40]], rtol=1e-5)
+
+
+def test_a_fitted_graph_predicts_pairs_and_neurons_by_the_columns_that_name_them(finished, graph, asked):
+    assert graph.folder == finished.folder
+    pd.testing.assert_frame_equal(graph.predict(asked, fill_unknown=True), predict_pairs(graph, asked, fill_unknown=True))
+    neurons = pd.DataFrame({"nucleus_id": [0, UNKNOWN_ID]})
+    pd.testing.assert_frame_equal(graph.predict(neurons, fill_unknown=True), predict_neurons(graph, neurons, fill_unknown=True))
+    with pytest.raises(ValueError, match="nucleus_id"):
+        graph.predict(pd.DataFrame({"cell": [1]}))
 
 
 def test_a_run_predicts_the_same_each_time_it_is_loaded(finished, graph, asked):

@@ -67,7 +67,7 @@ def test_connectivity_is_scored_whatever_labels_are_absent(bare):
     auc = metrics.query("split == 'axon' and subset == 'all' and metric == 'auc'").set_index("model")
     assert {"graph model", "boosting", "distance"} <= set(auc.index)
     assert np.isfinite(auc["estimate"]).all()
-    pairs = graphtwin.graph.predict_pairs(bare.graph, pd.DataFrame({"pre_nucleus_id": [0, 2], "post_nucleus_id": [1, 3]}))
+    pairs = bare.graph.predict(pd.DataFrame({"pre_nucleus_id": [0, 2], "post_nucleus_id": [1, 3]}))
     assert pairs["probability"].between(0, 1).all()
     assert pairs["note"].str.contains("pre neuron lacks a position").all()
 
@@ -111,7 +111,7 @@ def test_the_funnel_counts_the_neurons_of_the_tasks_that_are_skipped(bare):
 
 
 def test_a_prediction_of_a_run_without_labels_is_empty_and_says_why(bare):
-    found = graphtwin.graph.predict_neurons(bare.graph, pd.DataFrame({"nucleus_id": [3, UNKNOWN_ID]}))
+    found = bare.graph.predict(pd.DataFrame({"nucleus_id": [3, UNKNOWN_ID]}))
     assert found[["cell_type", "layer", "depth_um", "depth_um_sd"]].isna().all(axis=None)
     assert found["note"].tolist() == ["the run had no labels to learn from"] * 2
 
@@ -133,7 +133,7 @@ def test_neurons_whose_position_alone_is_known_are_fitted_scored_and_predicted(g
         name: restore_neurons(weights[name], study.inputs, study.all_edges, evidence, study.settings.neurons)
         for name, evidence in study.evidence.items()
     }
-    answer = graphtwin.graph.predict_neurons(replace(graph, study=study, neurons=fitted), pd.DataFrame({"nucleus_id": [3, UNKNOWN_ID]}))
+    answer = replace(graph, study=study, neurons=fitted).predict(pd.DataFrame({"nucleus_id": [3, UNKNOWN_ID]}))
     assert answer[["cell_type", "layer"]].isna().all(axis=None)
     assert answer["depth_um"].between(0, 600).tolist() == [True, False]
     assert np.isnan(answer["depth_um"][1])  # a neuron that the run does not know

@@ -181,7 +181,7 @@ def test_a_stopped_training_goes_on_with_the_arguments_it_was_begun_with_alone(
 
     words = ["train", animals[0], "--out", tmp_path / "x", "--threads", 1, *settings()]
     with monkeypatch.context() as stopping:
-        stopping.setattr("graphtwin.twin.fit.write_twin", stop)
+        stopping.setattr("graphtwin.twin.fitting.write_twin", stop)
         assert "stopped" in command(*words)
     assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["config.toml", "kind.json", "provenance.json", "work"]
     refused = "cannot go on with other arguments: "
@@ -405,10 +405,10 @@ def test_a_training_warns_of_faults_that_reading_does_not_show_and_goes_on(anima
         behaviour = np.load(path)
         behaviour[0] = 3.0
         np.save(path, behaviour)
-    monkeypatch.setattr("graphtwin.twin.fit.train_foundation", stop)
+    monkeypatch.setattr("graphtwin.twin.fitting.train_foundation", stop)
     for recording in (animals[0], faulty):
         caplog.clear()
         with pytest.raises(Stopped):
-            graphtwin.twin.train([recording], tmp_path / "out", [*FAST, CORE], threads=1)
+            graphtwin.twin.fit([recording], tmp_path / "out", [*FAST, CORE], threads=1)
         warned = [line for line in (record.getMessage() for record in caplog.records) if "What to do: " in line]
         assert any("pupil_size" in line for line in warned) == (recording == faulty), warned

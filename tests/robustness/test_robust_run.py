@@ -13,9 +13,10 @@ import torch
 
 from graphtwin.folders import changed_files
 from graphtwin.pipeline import simulate_shortcut
-from graphtwin.pipeline.robust import classifier_jobs, train_robust
+from graphtwin.pipeline.robust import classifier_jobs, run_robust
 from graphtwin.pipeline.robust.classifier_jobs import chosen_strengths
-from graphtwin.robustness import Recipe, RobustConfig, distorted, fit_classifier, load_pictures, teachers, told_responses
+from graphtwin.robustness import Recipe, RobustConfig, distorted, load_pictures, teachers, told_responses
+from graphtwin.robustness import fit as fit_classifier
 from tests.motor import command_line
 from tests.robustness.test_pictures_shown import watcher
 
@@ -75,9 +76,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_numbers_with_two_workers(run,
         written(*given)
 
     monkeypatch.setattr(classifier_jobs, "write_classifier", stopping)
-    train = partial(
-        train_robust, shortcut / "pictures", tmp_path / "run", responses=shortcut / "responses.parquet", overrides=SMALL, seeds=2
-    )
+    train = partial(run_robust, shortcut / "pictures", tmp_path / "run", responses=shortcut / "responses.parquet", overrides=SMALL, seeds=2)
     with pytest.raises(KeyboardInterrupt):
         train(workers=1)
     monkeypatch.undo()
@@ -88,7 +87,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_numbers_with_two_workers(run,
 
 def test_a_run_that_is_begun_anew_over_a_finished_one_ends_as_it(run, shortcut, tmp_path):
     shutil.copytree(run, tmp_path / "run")
-    train_robust(shortcut / "pictures", tmp_path / "run", None, shortcut / "responses.parquet", SMALL, seeds=2, workers=1, force=True)
+    run_robust(shortcut / "pictures", tmp_path / "run", None, shortcut / "responses.parquet", SMALL, seeds=2, workers=1, force=True)
     assert contents(tmp_path / "run") == contents(run)
     assert not (tmp_path / "run/.replaced").exists()
 
@@ -110,7 +109,7 @@ def test_a_finished_run_in_which_classifiers_are_missing_or_damaged_has_them_fit
     files[0].unlink()
     files[5].write_bytes(b"damaged")
     again = partial(
-        train_robust, shortcut / "pictures", tmp_path / "run", None, shortcut / "responses.parquet", SMALL, True, seeds=2, workers=1
+        run_robust, shortcut / "pictures", tmp_path / "run", None, shortcut / "responses.parquet", SMALL, True, seeds=2, workers=1
     )
     again()
     assert "2 classifiers were missing or damaged, and were fitted again" in caplog.text
@@ -145,7 +144,7 @@ def test_the_page_says_what_was_not_asked(run):
 
 
 def test_a_responder_is_asked_for_neurons_under_distortion(tmp_path):
-    folder = train_robust("digits", tmp_path / "run", watcher(), overrides=SMALL, seeds=1, workers=1)
+    folder = run_robust("digits", tmp_path / "run", watcher(), overrides=SMALL, seeds=1, workers=1)
     table = pd.read_csv(folder / "neurons_predicted.csv")
     assert set(table["distortion"]) == {"none", "noise", "blur", "contrast", "brightness", "jpeg", "elastic"}
     pixels = table[table["model"] == "pixels themselves"].set_index("distortion")["r"]
@@ -212,7 +211,7 @@ def test_a_run_is_not_written_among_the_pictures(shortcut):
 
 def test_what_does_not_learn_is_not_called_robust(shortcut, tmp_path):
     config = [name for name in SMALL if not name.startswith("fit")] + ["fit.epochs=1", "fit.learning_rate=1e-9"]
-    folder = train_robust(
+    folder = run_robust(
         shortcut / "pictures", tmp_path / "run", responses=shortcut / "responses.parquet", overrides=config, seeds=1, workers=1
     )
     assert (folder / "notes.json").read_text().count("not tested: without a teacher") == 4

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from graphtwin.pipeline.robust.run_folder import RobustStudy
-from graphtwin.robustness import Recipe, RobustConfig, fit_classifier, load_pictures
-from graphtwin.twin.fit import untrained
+from graphtwin.robustness import Recipe, RobustConfig, load_pictures
+from graphtwin.robustness import fit as fit_classifier
+from graphtwin.twin.fitting import untrained
 from tests.twin.test_animal_responder import random_twin
 
 CONFIG = RobustConfig.model_validate({"width": 2, "pictures": 120, "fit": {"epochs": 2, "patience": 2}})

@@ -16,9 +16,9 @@ from graphtwin.folders import written
 from graphtwin.kinds import ABLATION, TWIN, is_finished
 from graphtwin.sources.formats import Recording
 from graphtwin.training import FitConfig
-from graphtwin.twin.fit.ablations import PARTS
-from graphtwin.twin.fit.fitted_twin import FittedTwin, fitted_of, read_twin, write_twin
-from graphtwin.twin.fit.foundation import FoundationConfig, train_foundation
+from graphtwin.twin.fitting.ablations import PARTS
+from graphtwin.twin.fitting.fitted_twin import FittedTwin, fitted_of, read_twin, write_twin
+from graphtwin.twin.fitting.foundation import FoundationConfig, train_foundation
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.dense_lstm import DenseLstmConfig
 from graphtwin.twin.model.network import TwinConfig

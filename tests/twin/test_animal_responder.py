@@ -14,9 +14,9 @@ from graphtwin.execute import torch_seeded
 from graphtwin.insilico import DifferentiableResponder, checked, placed_units
 from graphtwin.schema import IMAGED_AT, UNIT_KEY
 from graphtwin.twin.data import Scales, Window
-from graphtwin.twin.fit.animal_responder import AnimalResponder
-from graphtwin.twin.fit.fitted_twin import FittedTwin, KnownAnimal, read_twin, write_twin
-from graphtwin.twin.fit.foundation import FoundationConfig
+from graphtwin.twin.fitting.animal_responder import AnimalResponder
+from graphtwin.twin.fitting.fitted_twin import FittedTwin, KnownAnimal, read_twin, write_twin
+from graphtwin.twin.fitting.foundation import FoundationConfig
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig
 from graphtwin.twin.scores.prediction import predict_trials

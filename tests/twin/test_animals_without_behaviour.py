@@ -12,9 +12,9 @@ import torch
 from graphtwin.checks import check_recording
 from graphtwin.sources.formats.recording import Recording, Trial
 from graphtwin.twin.data.clips import Window, clips_of, held_out_clips
-from graphtwin.twin.fit.animal_responder import AnimalResponder
-from graphtwin.twin.fit.fitted_twin import fitted_of, read_twin, write_twin
-from graphtwin.twin.fit.foundation import train_foundation
+from graphtwin.twin.fitting.animal_responder import AnimalResponder
+from graphtwin.twin.fitting.fitted_twin import fitted_of, read_twin, write_twin
+from graphtwin.twin.fitting.foundation import train_foundation
 from graphtwin.twin.model.network import AnimalStart, Twin
 from graphtwin.twin.scores.energy_ridge import fit_energy_ridge, ridge_sums
 from graphtwin.twin.scores.prediction import sums_of

@@ -14,7 +14,7 @@ from graphtwin.sources.formats.recording import Recording, Trial
 from graphtwin.training import FitConfig
 from graphtwin.twin.data.averages import showings_in, with_showings
 from graphtwin.twin.data.clips import clips_of, held_out_clips
-from graphtwin.twin.fit.foundation import FoundationConfig, train_foundation
+from graphtwin.twin.fitting.foundation import FoundationConfig, train_foundation
 from graphtwin.twin.model.response_families import FAMILIES
 from graphtwin.twin.population.recorded import RecordedPopulationConfig, read_population
 from graphtwin.twin.scores.energy_ridge import fit_energy_ridge

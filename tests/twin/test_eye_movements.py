@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from graphtwin.twin.fit import AnimalResponder, FittedTwin
+from graphtwin.twin.fitting import AnimalResponder, FittedTwin
 from graphtwin.twin.model import held
 from graphtwin.twin.model.eye_movements import CHANNELS, SHORT_DEG, SLOW_DEG_S, eye_movements
 from graphtwin.twin.scores.prediction import predict_trials
@@ -66,7 +66,7 @@ def test_in_silico_the_eye_rests_and_a_film_in_parts_is_answered_as_the_whole(sm
     fitted, _ = on_grey(small, saccades=True)
     film = small.recording.open_trial(3).video
     whole = AnimalResponder(fitted, "looking").respond(film)
-    monkeypatch.setattr("graphtwin.twin.fit.animal_responder.CHUNK", 17)
+    monkeypatch.setattr("graphtwin.twin.fitting.animal_responder.CHUNK", 17)
     assert AnimalResponder(fitted, "looking").respond(film) == pytest.approx(whole, abs=1e-4)
 
 

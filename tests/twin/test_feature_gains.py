@@ -13,8 +13,8 @@ import torch
 from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.config import validate
 from graphtwin.execute import torch_seeded
-from graphtwin.twin.fit import FoundationConfig, fitted_of, read_twin, train_foundation, write_twin
-from graphtwin.twin.fit.fingerprint import core_fingerprint, fingerprint
+from graphtwin.twin.fitting import FoundationConfig, fitted_of, read_twin, train_foundation, write_twin
+from graphtwin.twin.fitting.fingerprint import core_fingerprint, fingerprint
 from graphtwin.twin.model import AnimalStart, ConvolutionalConfig, DenseLstmConfig, Twin
 from graphtwin.twin.settings import TwinConfig, as_told_today
 from tests.twin.planted_recording import plant

@@ -8,7 +8,7 @@ import torch
 
 from graphtwin.artifacts import write_table
 from graphtwin.sources.formats import read_file
-from graphtwin.twin.fit import FittedTwin, FoundationConfig, fitted_of, read_twin, stamps, train_foundation, write_twin
+from graphtwin.twin.fitting import FittedTwin, FoundationConfig, fitted_of, read_twin, stamps, train_foundation, write_twin
 from tests.twin.planted_recording import plant
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("coarse_ridge")]
@@ -80,6 +80,6 @@ def test_a_transferred_twin_is_another_twin_on_the_same_core(twin):
 
 def test_a_fingerprint_comes_back_from_a_table_of_text_as_it_was(twin, tmp_path, monkeypatch):
     for digits in ("123456789012", "12345e678901", "000000000000"):
-        monkeypatch.setattr("graphtwin.twin.fit.fingerprint._digits", lambda content, digits=digits: digits)
+        monkeypatch.setattr("graphtwin.twin.fitting.fingerprint._digits", lambda content, digits=digits: digits)
         path = write_table(pd.DataFrame({"unit_id": np.arange(3)}).assign(**stamps(twin)), tmp_path / "t.csv")
         assert read_file(path)[["twin", "twin_core"]].drop_duplicates().to_numpy().tolist() == [[f"t{digits}", f"c{digits}"]]

@@ -11,8 +11,8 @@ import torch
 
 from graphtwin.training import FitConfig
 from graphtwin.twin.data.clips import Clips, clips_of, held_out_clips
-from graphtwin.twin.fit import foundation
-from graphtwin.twin.fit.foundation import FoundationConfig, Trained, steps_of, train_foundation
+from graphtwin.twin.fitting import foundation
+from graphtwin.twin.fitting.foundation import FoundationConfig, Trained, steps_of, train_foundation
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.dense_lstm import DenseLstmConfig
 from graphtwin.twin.model.network import TwinConfig

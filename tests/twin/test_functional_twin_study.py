@@ -14,7 +14,7 @@ import pytest
 
 from graphtwin.sources.formats.recording import Recording
 from graphtwin.training import FitConfig
-from graphtwin.twin.fit.foundation import FoundationConfig
+from graphtwin.twin.fitting.foundation import FoundationConfig
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.dense_lstm import DenseLstmConfig
 from graphtwin.twin.model.network import TwinConfig

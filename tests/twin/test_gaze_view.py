@@ -13,8 +13,8 @@ from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 from graphtwin.sources.formats import Gaze
 from graphtwin.training import FitState
 from graphtwin.twin.data.clips import BLIND_S, clips_of
-from graphtwin.twin.fit import PARTS, FittedTwin, embed_units, fitted_of, read_twin, seen_by, write_twin
-from graphtwin.twin.fit.foundation import FoundationConfig, Trained, fields_of
+from graphtwin.twin.fitting import PARTS, FittedTwin, embed_units, fitted_of, read_twin, seen_by, write_twin
+from graphtwin.twin.fitting.foundation import FoundationConfig, Trained, fields_of
 from graphtwin.twin.model import AnimalStart, GazeView, Twin, held, tensors
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.runs.ablated import parts_of

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from graphtwin.sources.formats import Gaze
-from graphtwin.twin.fit.foundation import Objective
-from graphtwin.twin.fit.joint_error import LATENCY_S, fixations, joint_loss
+from graphtwin.twin.fitting.foundation import Objective
+from graphtwin.twin.fitting.joint_error import LATENCY_S, fixations, joint_loss
 from graphtwin.twin.model import tensors
 from tests.twin.planted_gaze import HZ, plant_gaze
 from tests.twin.test_gaze_view import untrained

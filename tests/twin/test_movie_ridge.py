@@ -12,10 +12,10 @@ from scipy.ndimage import gaussian_filter
 from graphtwin.sources.formats.recording import Recording, Trial
 from graphtwin.training import FitConfig
 from graphtwin.twin.data.clips import Clips, clips_of, held_out_clips
-from graphtwin.twin.fit.energy_share import join_ridge
-from graphtwin.twin.fit.fitted_twin import fitted_of, read_twin, write_twin
-from graphtwin.twin.fit.foundation import FoundationConfig, train_foundation
-from graphtwin.twin.fit.movie_ridge import PENALTIES, WINDOWS, Rows, choose, fit_clips, rows_of, windows_of
+from graphtwin.twin.fitting.energy_share import join_ridge
+from graphtwin.twin.fitting.fitted_twin import fitted_of, read_twin, write_twin
+from graphtwin.twin.fitting.foundation import FoundationConfig, train_foundation
+from graphtwin.twin.fitting.movie_ridge import PENALTIES, WINDOWS, Rows, choose, fit_clips, rows_of, windows_of
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.movie_drive import MovieDrive, taps_of
 from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig
@@ -232,7 +232,7 @@ def test_channels_and_cells_of_frames_of_any_size_are_the_same():
 def test_a_small_share_of_movies_is_left_to_the_core(share: float, monkeypatch: pytest.MonkeyPatch):
     training, validation = clips_of(recorded())
     twin = Twin(CONFIG, {"scenes": AnimalStart(np.zeros((6, 2)), np.ones(6), 2, frame_rate_hz=HZ)}).eval()
-    monkeypatch.setattr("graphtwin.twin.fit.energy_share.fullest_share", lambda *_: share)
+    monkeypatch.setattr("graphtwin.twin.fitting.energy_share.fullest_share", lambda *_: share)
     assert join_ridge(twin, "scenes", training, validation, 0.4) == pytest.approx(share if share > 0.2 else 0.0)
     assert float(twin.animal("scenes").ridge.share) == pytest.approx(share if share > 0.2 else 0.0)
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from graphtwin.parallel import device_of
-from graphtwin.twin.fit import foundation
+from graphtwin.twin.fitting import foundation
 from tests.twin.two_processes import trained
 
 pytestmark = pytest.mark.slow

@@ -13,10 +13,10 @@ from scipy.ndimage import gaussian_filter
 from graphtwin.sources.formats.recording import Recording, Trial
 from graphtwin.training import FitConfig
 from graphtwin.twin.data.clips import clips_of, held_out_clips
-from graphtwin.twin.fit.energy_share import SHARES, fullest_share, join_ridge
-from graphtwin.twin.fit.fitted_twin import fitted_of, read_twin, write_twin
-from graphtwin.twin.fit.foundation import FoundationConfig, train_foundation
-from graphtwin.twin.fit.picture_ridge import PENALTIES, Pictures, fit_pictures, fit_ridge, least_error
+from graphtwin.twin.fitting.energy_share import SHARES, fullest_share, join_ridge
+from graphtwin.twin.fitting.fitted_twin import fitted_of, read_twin, write_twin
+from graphtwin.twin.fitting.foundation import FoundationConfig, train_foundation
+from graphtwin.twin.fitting.picture_ridge import PENALTIES, Pictures, fit_pictures, fit_ridge, least_error
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.network import AnimalStart, Twin, TwinConfig, tensors
 from graphtwin.twin.model.picture_drive import PictureDrive

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from graphtwin.twin.fit.readout_information import expected_information, posterior_precision
-from graphtwin.twin.fit.readout_mixture import Mixture, posterior_covariance
-from graphtwin.twin.fit.readout_prior import ReadoutEvidence
+from graphtwin.twin.fitting.readout_information import expected_information, posterior_precision
+from graphtwin.twin.fitting.readout_mixture import Mixture, posterior_covariance
+from graphtwin.twin.fitting.readout_prior import ReadoutEvidence
 from tests.twin.test_animal_responder import UNITS, noise, random_twin
 
 LEFT_OUT = 12  # frames: .4 s at 30 Hz

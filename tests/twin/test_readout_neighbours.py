@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from graphtwin.twin.fit.readout_mixture import Mixture, log_evidence, posterior_mean
-from graphtwin.twin.fit.readout_neighbours import Expected, message, of_neighbours, told_of_neighbours
+from graphtwin.twin.fitting.readout_mixture import Mixture, log_evidence, posterior_mean
+from graphtwin.twin.fitting.readout_neighbours import Expected, message, of_neighbours, told_of_neighbours
 
 
 def planted_readouts(

@@ -10,9 +10,9 @@ import torch
 from scipy.stats import multivariate_normal
 
 from graphtwin.twin.data.clips import Clips, held_out_clips
-from graphtwin.twin.fit.foundation import Objective, Trained, train_foundation
-from graphtwin.twin.fit.readout_mixture import Mixture, share_known
-from graphtwin.twin.fit.readout_prior import ReadoutEvidence, ReadoutPrior, evidence, fit_prior, posterior_means, settle, spacing
+from graphtwin.twin.fitting.foundation import Objective, Trained, train_foundation
+from graphtwin.twin.fitting.readout_mixture import Mixture, share_known
+from graphtwin.twin.fitting.readout_prior import ReadoutEvidence, ReadoutPrior, evidence, fit_prior, posterior_means, settle, spacing
 from graphtwin.twin.model.network import AnimalStart, Twin
 from graphtwin.twin.scores.prediction import predict_trials
 from tests.twin.planted_recording import HZ, Planted, plant
@@ -74,7 +74,7 @@ def test_several_animals_make_the_prior_of_one_that_has_all_their_units():
 
 def test_the_mixture_is_learned_from_no_more_units_than_it_says(monkeypatch: pytest.MonkeyPatch):
     told, _, _ = planted_evidence(199, 4)
-    monkeypatch.setattr("graphtwin.twin.fit.readout_prior.MOST_UNITS", 100)
+    monkeypatch.setattr("graphtwin.twin.fitting.readout_prior.MOST_UNITS", 100)
     half = ReadoutEvidence(told.start[::2], told.precision[::2], told.pull[::2])
     assert torch.equal(fit_prior([told]).covariance, fit_prior([half]).covariance)
 
@@ -151,7 +151,7 @@ def animal() -> Planted:
 @pytest.fixture(scope="module")
 def fitted(animal: Planted) -> Trained:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("graphtwin.twin.fit.foundation.settle", lambda twin, *_, **__: ReadoutPrior(*twin.prior()))
+        patch.setattr("graphtwin.twin.fitting.foundation.settle", lambda twin, *_, **__: ReadoutPrior(*twin.prior()))
         return train_foundation([animal.recording], config(epochs=4, steps=40, bf16=False))
 
 
@@ -203,9 +203,9 @@ def test_readouts_settle_until_half_of_the_units_move_by_less_than_a_nat(fitted:
         moved[:21, :, 0] = (2 * passes[-1]) ** 0.5  # of more than half of the units
         return of.start + moved
 
-    monkeypatch.setattr("graphtwin.twin.fit.readout_prior.evidence", read)
-    monkeypatch.setattr("graphtwin.twin.fit.readout_prior.posterior_means", step)
-    monkeypatch.setattr("graphtwin.twin.fit.readout_prior._set", lambda *_: None)
+    monkeypatch.setattr("graphtwin.twin.fitting.readout_prior.evidence", read)
+    monkeypatch.setattr("graphtwin.twin.fitting.readout_prior.posterior_means", step)
+    monkeypatch.setattr("graphtwin.twin.fitting.readout_prior._set", lambda *_: None)
     settle(fitted.twin, {"planted": fitted.clips["planted"][0]}, 6 / HZ, ReadoutPrior(*fitted.twin.prior()))
     assert len(passes) == steps
 
@@ -234,7 +234,7 @@ def test_readouts_that_are_no_numbers_are_not_kept(animal: Planted, monkeypatch:
             twin.animal("planted").readout.weights[:5] = torch.nan
         return ReadoutPrior(twin.prior_share, twin.prior_mean * torch.nan, twin.prior_covariance)
 
-    monkeypatch.setattr("graphtwin.twin.fit.foundation.settle", breaks)
+    monkeypatch.setattr("graphtwin.twin.fitting.foundation.settle", breaks)
     trained = train_foundation([animal.recording], config(epochs=1, steps=2, bf16=False))
     assert all(torch.isfinite(values).all() for values in trained.twin.state_dict().values())
     assert np.isfinite(trained.settled["settled"])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from graphtwin.sources.formats.gaze import Gaze
 from graphtwin.training import FitConfig
-from graphtwin.twin.fit import FoundationConfig, fitted_of, train_foundation
+from graphtwin.twin.fitting import FoundationConfig, fitted_of, train_foundation
 from graphtwin.twin.model import ConvolutionalConfig, TwinConfig
 from tests.twin.planted_recording import plant
 

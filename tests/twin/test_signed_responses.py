@@ -12,8 +12,8 @@ import torch
 from graphtwin.sources.formats.recording import Recording
 from graphtwin.training import FitConfig
 from graphtwin.twin.data.clips import clips_of, held_out_clips
-from graphtwin.twin.fit.fitted_twin import fitted_of
-from graphtwin.twin.fit.foundation import FoundationConfig, Trained, train_foundation
+from graphtwin.twin.fitting.fitted_twin import fitted_of
+from graphtwin.twin.fitting.foundation import FoundationConfig, Trained, train_foundation
 from graphtwin.twin.model.network import AnimalHead, AnimalStart, TwinConfig
 from graphtwin.twin.scores.likelihood import intercept
 from graphtwin.twin.scores.prediction import predict_trials, sums_of

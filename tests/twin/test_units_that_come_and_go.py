@@ -15,9 +15,9 @@ from graphtwin.sources.formats.recording import Recording, Trial
 from graphtwin.twin.data.clips import clips_of, held_out_clips
 from graphtwin.twin.data.field_evidence import Tally
 from graphtwin.twin.data.receptive_fields import locate_fields
-from graphtwin.twin.fit.foundation import Objective, train_foundation, validation_losses
-from graphtwin.twin.fit.picture_ridge import FEWEST, Pictures, fit_ridge, least_error
-from graphtwin.twin.fit.readout_prior import evidence
+from graphtwin.twin.fitting.foundation import Objective, train_foundation, validation_losses
+from graphtwin.twin.fitting.picture_ridge import FEWEST, Pictures, fit_ridge, least_error
+from graphtwin.twin.fitting.readout_prior import evidence
 from graphtwin.twin.model.network import AnimalStart, Twin
 from graphtwin.twin.model.picture_drive import PictureDrive
 from graphtwin.twin.model.scattering import BLOCKS
@@ -339,7 +339,7 @@ def test_the_ridge_on_pictures_is_the_closed_form_on_those_that_a_unit_was_held_
     held = np.ones((60, 7), dtype=bool)
     held[:25, 1], held[:25, 2], held[30:, 3], held[:, 4], held[FEWEST - 1 :, 5] = False, False, False, False, False
     if scattered_gaps:
-        monkeypatch.setattr("graphtwin.twin.fit.picture_ridge.MOST", 60)  # time for no more than one pattern
+        monkeypatch.setattr("graphtwin.twin.fitting.picture_ridge.MOST", 60)  # time for no more than one pattern
         held[:, 6] = rng.random(60) > 0.3
     drive = PictureDrive(7)
     fit_ridge(drive, Pictures(energies, torch.where(torch.from_numpy(held), responses, torch.nan), torch.ones(60)))

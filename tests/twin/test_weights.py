@@ -14,11 +14,11 @@ from graphtwin.sources.formats.recording import Recording, Trial
 from graphtwin.training import FitConfig
 from graphtwin.twin.data.clips import ClipConfig, held_out_clips
 from graphtwin.twin.data.views import View, doubt_of_core, require_view, view_of
-from graphtwin.twin.fit.animal_responder import responders
-from graphtwin.twin.fit.fitted_twin import FittedTwin, fitted_of, read_twin, write_twin
-from graphtwin.twin.fit.foundation import FoundationConfig, Trained, monitor_of, train_foundation
-from graphtwin.twin.fit.gauge import features_on, reference_clip
-from graphtwin.twin.fit.readout_embeddings import embed_units
+from graphtwin.twin.fitting.animal_responder import responders
+from graphtwin.twin.fitting.fitted_twin import FittedTwin, fitted_of, read_twin, write_twin
+from graphtwin.twin.fitting.foundation import FoundationConfig, Trained, monitor_of, train_foundation
+from graphtwin.twin.fitting.gauge import features_on, reference_clip
+from graphtwin.twin.fitting.readout_embeddings import embed_units
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.network import MODULATORS, TwinConfig
 from graphtwin.twin.model.response_families import FAMILIES

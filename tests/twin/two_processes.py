@@ -10,9 +10,9 @@ import torch
 
 from graphtwin import parallel
 from graphtwin.training import FitConfig
-from graphtwin.twin.fit import foundation
-from graphtwin.twin.fit.foundation import FoundationConfig, Trained, train_foundation
-from graphtwin.twin.fit.readout_prior import ReadoutPrior
+from graphtwin.twin.fitting import foundation
+from graphtwin.twin.fitting.foundation import FoundationConfig, Trained, train_foundation
+from graphtwin.twin.fitting.readout_prior import ReadoutPrior
 from graphtwin.twin.model.core import ConvolutionalConfig
 from graphtwin.twin.model.network import TwinConfig
 from tests.twin.planted_recording import plant

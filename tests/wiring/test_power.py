@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from graphtwin.mixed import fit_mixed, slopes
+from graphtwin.mixed import fit as fit_mixed
+from graphtwin.mixed import slopes
 from graphtwin.wiring.conditional import expected_synapses, fit_conditional
 from graphtwin.wiring.pairs import outcome_of
 from graphtwin.wiring.power import (

@@ -42,6 +42,7 @@ class FittedGraph:
         stacks: Weights of the graph model of pairs, and of the stack that lacks message passing, by label.
         neuron_stacks: Weights of each graph model of neurons, by its label and task.
         best: The model of each task that did best on what was held out, which answers.
+        folder: Folder of the run that fitted it, in which all of it lies.
     """
 
     study: Study
@@ -51,6 +52,7 @@ class FittedGraph:
     stacks: dict[str, Stack]
     neuron_stacks: dict[str, NeuronStacks]
     best: dict[str, Best]
+    folder: Path
 
     def __repr__(self) -> str:
         """What it predicts, and by which model."""
@@ -58,7 +60,30 @@ class FittedGraph:
         for task, best in self.best.items():
             score = f"{best.metric.replace('_', ' ')} {best.estimate:.3g}, {best.held_out}s held out"
             lines.append(f"  {task.replace('_', ' ')}: {best.model} ({score})")
-        return "\n".join(lines)
+        return "\n".join([*lines, f"  folder: {self.folder}"])
+
+    def predict(
+        self, asked: pd.DataFrame, materialization: int | None = None, origin: str = "asked", fill_unknown: bool = False
+    ) -> pd.DataFrame:
+        """What the models that did best on held-out data say of pairs or of neurons: the same rows in the same order, none dropped.
+
+        Args:
+            asked: Pairs (pre_nucleus_id and post_nucleus_id; or root ids or names of both) or neurons (nucleus_id, or root id or name).
+            materialization: Materialization that root ids belong to; None for nucleus ids, and where the run knows of one only.
+            origin: Name of the place that the rows come from, for errors.
+            fill_unknown: Answer rows with cells that the run does not know by overall rates and means, in place of nothing.
+
+        Returns:
+            Of pairs the columns that `predict_pairs` states: probability, expected_size, model, fitted_on, note; of neurons those of
+            `predict_neurons`: cell_type, layer, depth_um, their probabilities, models and evidence, fitted_on, note.
+        """
+        from graphtwin.graph.runs.asked_ids import OF_PAIR
+        from graphtwin.graph.runs.neuron_answers import predict_neurons
+        from graphtwin.graph.runs.pair_answers import predict_pairs
+
+        if any(set(names) <= set(asked.columns) for names in OF_PAIR):
+            return predict_pairs(self, asked, materialization, origin, fill_unknown)
+        return predict_neurons(self, asked, origin, materialization, fill_unknown)
 
     @property
     def pair_model(self) -> str:
@@ -138,7 +163,7 @@ def load_graph(run: str | Path) -> FittedGraph:
     stacks = {label: Stack(kept["weights"], kept["level"]) for label, kept in weights["stacks"].items()}
     kept = weights["neuron_stacks"]
     of_neurons = {label: {task: _neuron_stack(values) for task, values in found.items()} for label, found in kept.items()}
-    return FittedGraph(study, neurons, pairs, with_function, stacks, of_neurons, best_models(pd.read_parquet(run / "metrics.parquet")))
+    return FittedGraph(study, neurons, pairs, with_function, stacks, of_neurons, best_models(pd.read_parquet(run / "metrics.parquet")), run)
 
 
 def _neuron_stack(values: dict[str, Any]) -> LabelStack | PlaceStack:

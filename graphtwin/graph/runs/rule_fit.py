@@ -14,7 +14,8 @@ from jaxtyping import Bool, Float, Int
 from scipy.special import expit
 
 from graphtwin.graph.runs.study import Study
-from graphtwin.mixed import MixedFit, fit_mixed
+from graphtwin.mixed import MixedFit
+from graphtwin.mixed import fit as fit_mixed
 from graphtwin.statistics import Rows
 from graphtwin.tuning import feature_similarity
 

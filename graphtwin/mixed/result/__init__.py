@@ -2,7 +2,7 @@
 
 from graphtwin.mixed.result.comparison import anova
 from graphtwin.mixed.result.degrees import Satterthwaite
-from graphtwin.mixed.result.fitted import MixedFit, Source
+from graphtwin.mixed.result.fitted import MixedFit, Source, load_fit
 from graphtwin.mixed.result.fitted_field import FittedField
 from graphtwin.mixed.result.groupings import FittedGrouping
 from graphtwin.mixed.result.profile import HeldLikelihood
@@ -18,6 +18,7 @@ __all__ = [
     "Source",
     "anova",
     "check_residuals",
+    "load_fit",
     "quantile_residuals",
     "slope_contrasts",
     "slopes",

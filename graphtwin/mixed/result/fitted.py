@@ -20,6 +20,8 @@ from graphtwin.mixed.result.profile import HeldLikelihood, profile_bounds
 from graphtwin.mixed.result.stored import stored_entries
 from graphtwin.shapes import Float
 
+SHOWN = 6  # fixed effects that the short text of a model names
+
 
 @dataclass(frozen=True)
 class Source:
@@ -96,6 +98,13 @@ class MixedFit:
     fields: tuple[FittedField, ...] = ()
     satterthwaite: Satterthwaite | None = None
     source: Source | None = field(default=None, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        """Formula, rows and the first fixed effects; `summary` says all."""
+        lines = [f"MixedFit: {self.family}, {self.n_rows:,} rows, log-likelihood {self.log_likelihood:.1f}", f"  formula: {self.formula}"]
+        effects = zip(self.names[:SHOWN], self.estimate, self.se, strict=False)
+        lines += [f"  {name}: {estimate:.4g} (standard error {se:.2g})" for name, estimate, se in effects]
+        return "\n".join([*lines, *([f"  and {len(self.names) - SHOWN} effects more: see summary()"] if len(self.names) > SHOWN else [])])
 
     @property
     def aic(self) -> float:
@@ -273,22 +282,22 @@ class MixedFit:
         del found["source"]
         return found
 
-    def to_json(self, path: str | Path) -> Path:
-        """Write the model as one JSON file.
+    def save(self, path: str | Path) -> Path:
+        """Write the model as one JSON file, without its table.
 
         Args:
             path: Path of the file to make.
         """
         return write_json(self.entries(), path)
 
-    @classmethod
-    def from_json(cls, path: str | Path) -> MixedFit:
-        """Read a model that `to_json` wrote.
 
-        Args:
-            path: Path of the file to read.
+def load_fit(path: str | Path) -> MixedFit:
+    """The mixed model of a file that `MixedFit.save` wrote.
 
-        Raises:
-            ValueError: When the file holds something else.
-        """
-        return cls(**stored_entries(path, {entry.name for entry in fields(cls)} - {"source"}))
+    Args:
+        path: Path of the file to read.
+
+    Raises:
+        ValueError: When the file holds something else.
+    """
+    return MixedFit(**stored_entries(path, {entry.name for entry in fields(MixedFit)} - {"source"}))

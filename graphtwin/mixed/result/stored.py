@@ -1,4 +1,4 @@
-"""A fitted model's entries, back from the JSON file that `MixedFit.to_json` wrote."""
+"""A fitted model's entries, back from the JSON file that `MixedFit.save` wrote."""
 
 from __future__ import annotations
 

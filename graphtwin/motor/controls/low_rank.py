@@ -15,7 +15,7 @@ import torch
 from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.execute import rng_for
 from graphtwin.motor.circuit import Circuit, Trials
-from graphtwin.motor.fit import PLAIN, Simulated, answers, fit_networks, of_plain, plain
+from graphtwin.motor.fitting import PLAIN, Simulated, answers, fit_networks, of_plain, plain
 from graphtwin.motor.model import CircuitNetwork, MotorConfig, Scales
 from graphtwin.shapes import Float, Int
 
@@ -164,13 +164,13 @@ class FittedLowRank:
         """Number of common signals."""
         return int(self.networks[0].told.shape[1])
 
-    def simulate(
+    def predict(
         self,
         stimulus: Float[np.ndarray, "trials steps stimulated"],
         stimulated: Int[np.ndarray, " stimulated"],
         rows: Int[np.ndarray, " rows"] | None = None,
     ) -> Simulated:
-        """As `FittedCircuit.simulate`."""
+        """As `FittedCircuit.predict`."""
         return answers(self, stimulus, stimulated, rows)
 
     def without(self, neurons: Sequence[str] = (), edges: Sequence[tuple[str, str]] = ()) -> FittedLowRank:

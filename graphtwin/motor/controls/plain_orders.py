@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphtwin.motor.fit import Condition, Told, pairs_of
+from graphtwin.motor.fitting import Condition, Told, pairs_of
 from graphtwin.motor.model import Inputs, cosine
 from graphtwin.shapes import Int
 

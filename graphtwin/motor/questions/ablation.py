@@ -10,7 +10,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from graphtwin.execute import rng_for
-from graphtwin.motor.fit import Fitted, FittedCircuit, spread_of
+from graphtwin.motor.fitting import Fitted, FittedCircuit, spread_of
 from graphtwin.shapes import Float, Int
 from graphtwin.statistics import resample_units
 
@@ -79,7 +79,7 @@ def changes(
         given = np.concatenate([np.broadcast_to(between, (len(stimulus), *between.shape)).astype(stimulus.dtype), stimulus], axis=1)
 
     def output(circuit: Fitted) -> np.ndarray:
-        return circuit.simulate(given, stimulated, none).output[:, :, before:]
+        return circuit.predict(given, stimulated, none).output[:, :, before:]
 
     whole = output(fitted)
     shown = tqdm(lesions, desc="lesions", unit="lesion", delay=2)
@@ -140,12 +140,12 @@ def ablate_responses(
     """
     scale = fitted.networks[0].scales.activity
     on = (stimulus != 0).any(axis=1)
-    whole, table = fitted.simulate(stimulus, stimulated, rows).activity[:, :, -1], []
+    whole, table = fitted.predict(stimulus, stimulated, rows).activity[:, :, -1], []
     for lesion in tqdm(lesions, desc="lesions", unit="lesion", delay=2):
         gone = fitted.circuit.rows_of(lesion.neurons, "neurons to remove")
         left = ~on[:, np.isin(stimulated, gone)].any(axis=1)
         counted = ~np.isin(rows, gone)
-        after = fitted.without(lesion.neurons, lesion.edges).simulate(stimulus[left], stimulated, rows).activity[:, :, -1]
+        after = fitted.without(lesion.neurons, lesion.edges).predict(stimulus[left], stimulated, rows).activity[:, :, -1]
         change = (after - whole[:, left])[..., counted] / scale
         table.append(_effect(lesion.name, "responses", np.sqrt(np.square(change).mean(axis=2)), change.mean(axis=2), seed))
     return pd.DataFrame(table).sort_values("effect", ascending=False, kind="stable", ignore_index=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from graphtwin.motor.fit import FittedCircuit, spread_of
+from graphtwin.motor.fitting import FittedCircuit, spread_of
 from graphtwin.motor.model import CircuitNetwork, columns_of, stream, windows
 from graphtwin.motor.questions.ablation import ablate, ablate_responses, lesions_of
 from graphtwin.shapes import Float, Int

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from graphtwin.motor.fit import FittedCircuit
+from graphtwin.motor.fitting import FittedCircuit
 from graphtwin.shapes import Float, Int
 
 HALF = 0.5  # share of a neuron's rise at which it counts as recruited
@@ -49,7 +49,7 @@ def recruitment(
     circuit = fitted.circuit
     circuit.require_motor()
     rows = np.flatnonzero(circuit.motor) if neurons is None else circuit.rows_of(tuple(neurons), "neurons asked for")
-    activity = fitted.simulate(stimulus, stimulated, rows).activity
+    activity = fitted.predict(stimulus, stimulated, rows).activity
     each = onsets(activity, fitted.dt_s)
     low, high = np.where(np.isnan(each), np.inf, each).min(axis=0), np.where(np.isnan(each), -np.inf, each).max(axis=0)
     table = pd.DataFrame(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from graphtwin.motor.fit import FittedCircuit, spread_of
+from graphtwin.motor.fitting import FittedCircuit, spread_of
 
 
 def stimulate(
@@ -32,7 +32,7 @@ def stimulate(
     stimulus = np.zeros((len(rows) + 1, begin + length + end, len(rows)), dtype=np.float32)
     for at in range(len(rows)):
         stimulus[at, begin : begin + length, at] = strength
-    activity = fitted.simulate(stimulus, rows).activity[:, :, begin:]
+    activity = fitted.predict(stimulus, rows).activity[:, :, begin:]
     change = activity[:, :-1] - activity[:, -1:]
     names = np.array(fitted.circuit.names)
     response = change.mean(axis=2)

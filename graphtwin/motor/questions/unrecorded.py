@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from graphtwin.motor.circuit import Trials
-from graphtwin.motor.fit import FittedCircuit, spread_of
+from graphtwin.motor.fitting import FittedCircuit, spread_of
 
 
 def score_activity(fitted: FittedCircuit, trials: Trials) -> pd.DataFrame:
@@ -22,7 +22,7 @@ def score_activity(fitted: FittedCircuit, trials: Trials) -> pd.DataFrame:
         recorded less than three times, or never changed.
     """
     trials.require_of(fitted.circuit)
-    predicted = fitted.simulate(trials.stimulus, trials.stimulated, trials.recorded).activity
+    predicted = fitted.predict(trials.stimulus, trials.stimulated, trials.recorded).activity
     rows = []
     for at, neuron in enumerate(trials.recorded):
         seen = trials.activity[:, :, at]

@@ -20,7 +20,7 @@ from graphtwin.coordinates import Monitor
 from graphtwin.insilico import State, state_channels
 from graphtwin.insilico.stimuli import Level
 from graphtwin.motor.circuit import Circuit
-from graphtwin.motor.fit import Fits
+from graphtwin.motor.fitting import Fits
 from graphtwin.motor.model import Dynamics, columns_of, stream
 from graphtwin.motor.responders.senses import Senses, Strength, require_senses
 from graphtwin.motor.responders.visual_field import EyeMap

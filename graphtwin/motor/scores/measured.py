@@ -10,7 +10,7 @@ import scipy.stats
 from sklearn.metrics import roc_auc_score
 
 from graphtwin.motor.circuit import Circuit, Trials
-from graphtwin.motor.fit import Fitted
+from graphtwin.motor.fitting import Fitted
 from graphtwin.motor.questions import ResponseConfig, noise_before, onsets, responses
 from graphtwin.motor.scores.split import Split
 from graphtwin.shapes import Bool, Float
@@ -35,7 +35,7 @@ class Predicted:
 
 def predicted_by(fitted: Fitted, trials: Trials) -> Predicted:
     """What a fitted model says of some trials: the first of its fits."""
-    found = fitted.simulate(trials.stimulus, trials.stimulated, trials.recorded)
+    found = fitted.predict(trials.stimulus, trials.stimulated, trials.recorded)
     return Predicted(found.activity[0], found.output[0])
 
 

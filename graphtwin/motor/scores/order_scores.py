@@ -10,7 +10,7 @@ import pandas as pd
 import scipy.stats
 
 from graphtwin.motor.circuit import Orders
-from graphtwin.motor.fit import Condition, Told, pairs_of
+from graphtwin.motor.fitting import Condition, Told, pairs_of
 from graphtwin.motor.scores.differences import CIRCUIT
 from graphtwin.motor.scores.score import REPLICATES
 from graphtwin.shapes import Float

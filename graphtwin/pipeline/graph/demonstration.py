@@ -82,19 +82,19 @@ def prepare_demonstration(out: Path, seed: int, workers: int, brought: Path | No
     config = SimulateConfig(neurons=NEURONS, animals=1, minutes=MINUTES, seed=seed, block=BLOCK)
     write_simulation(config, made.cortex, workers, resume=True)
     if not (is_finished(made.function) and as_written(made.function, made.source.name)):
-        fit_twin(made, seed, workers) if brought is None else take_measured(made)
+        fit_demonstration(made, seed, workers) if brought is None else take_measured(made)
     clear_finished(made.function)
     return made
 
 
-def fit_twin(made: Demonstration, seed: int, workers: int) -> None:
+def fit_demonstration(made: Demonstration, seed: int, workers: int) -> None:
     """Train the twin on the animal's movies and write what it says of the units; a training that was stopped goes on."""
-    from graphtwin.twin.runs import embed_twin, train_twin, tune_twin
+    from graphtwin.twin.runs import embed_twin, fit_twin, tune_twin
 
     recording = next(made.cortex.glob("dynamic0-*"))
     twin = made.function
     if not is_finished(twin):
-        train_twin([recording], twin, TRAINING, seed=seed, resume=True, threads=workers)
+        fit_twin([recording], twin, TRAINING, seed=seed, resume=True, threads=workers)
     with threads(workers), amended(twin, made.embeddings.name, DIRECTIONS, made.source.name):
         write_table(embed_twin(twin, recording), made.embeddings)
         tuning = tune_twin(twin)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from graphtwin.pipeline.motor.ablation import ablate_run
     from graphtwin.pipeline.motor.held_out_scores import score_motor
     from graphtwin.pipeline.motor.in_silico import answering_circuit, load_responders
-    from graphtwin.pipeline.motor.motor_job import fit_motor
+    from graphtwin.pipeline.motor.motor_job import run_motor
     from graphtwin.pipeline.motor.order_prediction import places_of, write_places
     from graphtwin.pipeline.motor.prediction import write_predicted
     from graphtwin.pipeline.motor.run_folder import asks_orders, load_fitted, require_first_predicts
@@ -21,7 +21,7 @@ __all__ = [
     "ablate_run",
     "answering_circuit",
     "asks_orders",
-    "fit_motor",
+    "run_motor",
     "load_fitted",
     "load_responders",
     "places_of",
@@ -31,7 +31,7 @@ __all__ = [
     "write_predicted",
 ]
 
-__getattr__ = public_names(
+__getattr__, __dir__ = public_names(
     __name__,
     {
         "MotorRunConfig": ("graphtwin.pipeline.motor.settings", "MotorRunConfig"),
@@ -39,7 +39,7 @@ __getattr__ = public_names(
         "answering_circuit": ("graphtwin.pipeline.motor.in_silico", "answering_circuit"),
         "asks_orders": ("graphtwin.pipeline.motor.run_folder", "asks_orders"),
         "load_responders": ("graphtwin.pipeline.motor.in_silico", "load_responders"),
-        "fit_motor": ("graphtwin.pipeline.motor.motor_job", "fit_motor"),
+        "run_motor": ("graphtwin.pipeline.motor.motor_job", "run_motor"),
         "load_fitted": ("graphtwin.pipeline.motor.run_folder", "load_fitted"),
         "require_first_predicts": ("graphtwin.pipeline.motor.run_folder", "require_first_predicts"),
         "places_of": ("graphtwin.pipeline.motor.order_prediction", "places_of"),

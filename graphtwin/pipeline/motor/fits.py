@@ -14,8 +14,10 @@ import numpy as np
 from graphtwin.artifacts import write_text
 from graphtwin.execute import map_jobs, rng_for, threads
 from graphtwin.folders import WORK
-from graphtwin.motor import Circuit, FittedCircuit, fit_circuit
+from graphtwin.motor import Circuit, FittedCircuit
+from graphtwin.motor import fit as fit_circuit
 from graphtwin.motor.controls import FittedLowRank, Keep, fit_low_rank, permuted, rewired
+from graphtwin.motor.fitting import load_circuit
 from graphtwin.pipeline.motor.run_folder import FITS, MotorStudy, read_study
 from graphtwin.pipeline.motor.settings import MotorRunConfig
 
@@ -125,7 +127,7 @@ def load_model(run: Path, job: FitJob, circuit: Circuit) -> Fitted | None:
     path = run / FITS / f"{job.stem}.pt"
     if path.with_suffix(".txt").exists():
         return None
-    return FittedLowRank.load(path, circuit) if job.kind == LOW_RANK else FittedCircuit.load(path)
+    return FittedLowRank.load(path, circuit) if job.kind == LOW_RANK else load_circuit(path)
 
 
 def failure_of(run: Path, job: FitJob) -> str | None:

@@ -16,7 +16,7 @@ from graphtwin.folders import amended, require_as_written
 from graphtwin.kinds import MOTOR, require_kind
 from graphtwin.motor import FittedCircuit
 from graphtwin.motor.controls import halves, static_responses, usual_responses
-from graphtwin.motor.fit import spread_of
+from graphtwin.motor.fitting import spread_of
 from graphtwin.motor.questions import Lesion, changes, onsets, recruitment
 from graphtwin.motor.scores import CIRCUIT, differences, measured, measured_lesions, predicted_by, tabulated
 from graphtwin.pipeline.motor.fits import Fitted, failure_of, fit_jobs, left_out, load_model
@@ -155,7 +155,7 @@ def _without_fits(study: MotorStudy, notes: list[str]) -> list[pd.DataFrame]:
 def _write_predicted(run: Path, fitted: FittedCircuit, study: MotorStudy) -> None:
     """What the circuit says of the trials that no fit has seen: and how far it may be off, under the names of trials and columns."""
     trials, circuit = study.split.test(study.trials), study.circuit
-    said = fitted.simulate(trials.stimulus, trials.stimulated, trials.recorded)
+    said = fitted.predict(trials.stimulus, trials.stimulated, trials.recorded)
     named = {"trials": trials.names, "recorded": [circuit.names[row] for row in trials.recorded], "outputs": trials.outputs}
     content = {name: np.array(values, dtype=str) for name, values in named.items()}
     for name, values in (("activity", said.activity), ("output", said.output)):

@@ -29,7 +29,7 @@ STEPS = 10  # steps of a time constant in the trials that responses are made int
 log = logging.getLogger("graphtwin")
 
 
-def fit_motor(
+def run_motor(
     source: str | Path, out: str | Path, overrides: list[str] | None = None, resume: bool = False, force: bool = False, **asked: Any
 ) -> Path:
     """Fit a circuit and its controls, score all of them, and write the folder.

@@ -11,7 +11,7 @@ import scipy.stats
 from graphtwin.artifacts import write_table
 from graphtwin.execute import threads
 from graphtwin.folders import require_as_written
-from graphtwin.motor.fit import Condition, place_orders
+from graphtwin.motor.fitting import Condition, place_orders
 from graphtwin.motor.model import inputs_of, kernels_of
 from graphtwin.pipeline.motor.order_run import OrderStudy, read_order_study
 from graphtwin.pipeline.motor.run_folder import CIRCUIT, ORDERS

@@ -20,7 +20,7 @@ from graphtwin.config import dump_toml, load_config
 from graphtwin.execute import map_jobs, rng_for, threads
 from graphtwin.motor import Circuit, Orders
 from graphtwin.motor.controls import plain_orders, rewired
-from graphtwin.motor.fit import Told, predict_orders
+from graphtwin.motor.fitting import Told, predict_orders
 from graphtwin.motor.model import COUNTS, inputs_of, kernels_of, number_kernels
 from graphtwin.motor.scores import CIRCUIT, conditions_of, draws_of
 from graphtwin.pipeline.motor.fits import REWIRED, kept_of

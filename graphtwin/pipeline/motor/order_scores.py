@@ -11,7 +11,7 @@ from graphtwin.artifacts import write_json, write_parquet, write_table
 from graphtwin.execute import threads
 from graphtwin.motor import Orders
 from graphtwin.motor.controls import MEAN, SHARED_ALONE
-from graphtwin.motor.fit import Told, pairs_of
+from graphtwin.motor.fitting import Told, pairs_of
 from graphtwin.motor.model import COUNTS
 from graphtwin.motor.scores import (
     CIRCUIT,

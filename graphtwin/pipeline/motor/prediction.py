@@ -15,7 +15,7 @@ from graphtwin.artifacts import write_atomic
 from graphtwin.config import nearest_of
 from graphtwin.execute import threads
 from graphtwin.motor import FittedCircuit
-from graphtwin.motor.fit import spread_of
+from graphtwin.motor.fitting import spread_of
 from graphtwin.motor.model import stream
 from graphtwin.shapes import Float
 from graphtwin.sources.formats import StimulusFile, open_stimulus

@@ -12,7 +12,7 @@ import pandas as pd
 from graphtwin.execute import threads
 from graphtwin.motor import FittedCircuit, Responses
 from graphtwin.motor.controls import of_another_animal, static_responses, usual_of
-from graphtwin.motor.fit import spread_of
+from graphtwin.motor.fitting import spread_of
 from graphtwin.motor.scores import CEILING, CIRCUIT, differences, halves_of_responses, measured_responses, tabulated
 from graphtwin.pipeline.motor.fits import FitJob, Fitted, failure_of, fit_jobs, left_out, load_model
 from graphtwin.pipeline.motor.run_folder import MotorStudy
@@ -110,7 +110,7 @@ def _of_fits(run: Path, study: MotorStudy, notes: list[str]) -> tuple[dict[str, 
 def _at_the_end(fitted: Fitted, study: MotorStudy, rows: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "fits rows responding"]:
     """Activity at the end of the input to some neurons, by every fit."""
     trials = study.trials
-    return fitted.simulate(trials.stimulus[rows], trials.stimulated, trials.recorded).activity[:, :, -1]
+    return fitted.predict(trials.stimulus[rows], trials.stimulated, trials.recorded).activity[:, :, -1]
 
 
 def _without_fits(study: MotorStudy) -> dict[str, np.ndarray]:

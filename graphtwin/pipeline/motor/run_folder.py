@@ -19,10 +19,10 @@ import torch
 from graphtwin import artifacts
 from graphtwin.begun import require_same_settings
 from graphtwin.config import dump_toml, load_config, read_toml
-from graphtwin.folders import require_as_written
 from graphtwin.kinds import MOTOR, require_kind, require_place
 from graphtwin.motor import Circuit, FittedCircuit, Orders, Responses, Trials
 from graphtwin.motor.circuit import SingleResponses
+from graphtwin.motor.fitting import load_circuit
 from graphtwin.motor.scores import Split
 from graphtwin.pipeline.motor.settings import WITHOUT_EFFECT, MotorRunConfig
 from graphtwin.sources.formats import TrialArrays, read_trials, write_trials
@@ -193,8 +193,7 @@ def load_fitted(run: str | Path) -> FittedCircuit:
     require_kind(run, MOTOR)
     require_dynamics(run)
     require_first_predicts(run)
-    require_as_written(run, f"{FITS}/circuit.pt")
-    return FittedCircuit.load(run / FITS / "circuit.pt")
+    return load_circuit(run)
 
 
 def plain(one: Circuit | Responses | SingleResponses | Orders) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from graphtwin.artifacts import write_json, write_parquet, write_table
 from graphtwin.motor import FittedCircuit
-from graphtwin.motor.fit import spread_of
+from graphtwin.motor.fitting import spread_of
 from graphtwin.motor.scores import verdict
 from graphtwin.pipeline.motor.run_folder import MotorStudy
 

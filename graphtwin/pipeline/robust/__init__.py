@@ -1,5 +1,5 @@
 """Runs of classifiers that are drawn to a twin: fitted, scored and written to a folder."""
 
-from graphtwin.pipeline.robust.robust_job import score_robust, train_robust
+from graphtwin.pipeline.robust.robust_job import run_robust, score_robust
 
-__all__ = ["score_robust", "train_robust"]
+__all__ = ["score_robust", "run_robust"]

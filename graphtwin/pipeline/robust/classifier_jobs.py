@@ -11,7 +11,8 @@ from graphtwin.artifacts import write_parquet, write_table
 from graphtwin.execute import map_jobs, threads
 from graphtwin.folders import WORK
 from graphtwin.pipeline.robust.run_folder import CLASSIFIERS, read_classifier, read_study, stem_of, write_classifier
-from graphtwin.robustness import Recipe, RobustConfig, fit_classifier, tried
+from graphtwin.robustness import Recipe, RobustConfig, tried
+from graphtwin.robustness import fit as fit_classifier
 
 STRENGTHS = "strengths"  # name of the table of strengths that were tried
 AT_ONCE = 6  # classifiers of a job
@@ -48,9 +49,8 @@ def fit_kept(jobs: list[tuple[Recipe, int]], config: RobustConfig, folder: Path)
         folder: Folder of the run, in which its study is.
     """
     _fit(jobs, config, folder, "classifiers")
-    study = read_study(folder)
     for job in jobs:
-        write_classifier(read_classifier(*job, study, folder / WORK), folder / CLASSIFIERS)
+        write_classifier(read_classifier(*job, folder / WORK), folder / CLASSIFIERS)
 
 
 def chosen_strengths(table: pd.DataFrame, tolerance: float) -> dict[str, float]:
@@ -76,10 +76,7 @@ def chosen_recipes(config: RobustConfig, folder: Path) -> dict[str, Recipe]:
 
 def _validated(jobs: list[tuple[Recipe, int]], folder: Path) -> pd.DataFrame:
     """Validation accuracy of classifiers that were fitted."""
-    study = read_study(folder)
-    rows = [
-        (recipe.model, recipe.strength, number, read_classifier(recipe, number, study, folder / WORK).validation) for recipe, number in jobs
-    ]
+    rows = [(recipe.model, recipe.strength, number, read_classifier(recipe, number, folder / WORK).validation) for recipe, number in jobs]
     return pd.DataFrame(rows, columns=["model", "strength", "seed", "validation"])
 
 

@@ -45,7 +45,7 @@ ENCODED = 150  # test pictures, at most, that a twin is shown distorted
 log = logging.getLogger("graphtwin")
 
 
-def train_robust(
+def run_robust(
     source: str | Path,
     out: str | Path,
     twin: str | Path | Responder | None = None,
@@ -156,7 +156,7 @@ def _seen(data: LabelledPictures, twin: str | Path | Responder | None, config: R
 
 def _responders(run: Path, seed: int, device: Device) -> tuple[list[Responder], list[Responder] | None]:
     """Who answers for a folder, and the same before it was trained."""
-    from graphtwin.twin.fit import responders, untrained
+    from graphtwin.twin.fitting import responders, untrained
     from graphtwin.twin.runs import answering, load_twin
 
     if kind_of(run) == MOTOR:

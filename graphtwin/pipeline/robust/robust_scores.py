@@ -72,7 +72,7 @@ def _do(folder: Path, recipe: Recipe) -> dict[str, pd.DataFrame]:
         data, config = study.data, study.config
         rows = attacked_rows(data, config)
         pictures, label = torch.from_numpy(data.pictures[rows]), torch.from_numpy(data.label[rows])
-        classifiers = [read_classifier(recipe, number, study, folder / CLASSIFIERS).classifier for number in range(config.seeds)]
+        classifiers = [read_classifier(recipe, number, folder / CLASSIFIERS).classifier for number in range(config.seeds)]
         parts: dict[str, list[pd.DataFrame]] = {"curves": curves(classifiers, data, config)}
         parts |= {name: [] for name in ("attack_checks", "frequencies", "neurons_predicted")}
         for number, classifier in enumerate(classifiers):
@@ -92,7 +92,7 @@ def _another(recipe: Recipe, number: int, study: RobustStudy, folder: Path) -> C
     """A classifier on which pictures are made that are tried on another: by labels alone, of another seed."""
     if study.config.seeds < 2:
         return None
-    return read_classifier(Recipe(NONE), (number + 1) % study.config.seeds, study, folder / CLASSIFIERS).classifier
+    return read_classifier(Recipe(NONE), (number + 1) % study.config.seeds, folder / CLASSIFIERS).classifier
 
 
 def _predicted(classifier: Classifier | None, study: RobustStudy) -> list[dict[str, object]]:

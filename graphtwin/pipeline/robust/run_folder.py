@@ -12,7 +12,8 @@ import numpy as np
 from graphtwin import artifacts
 from graphtwin.config import dump_toml, load_config
 from graphtwin.folders import WORK
-from graphtwin.robustness import TWIN, Classifier, FittedClassifier, LabelledPictures, Recipe, RobustConfig, teachers
+from graphtwin.robustness import TWIN, FittedClassifier, LabelledPictures, Recipe, RobustConfig, teachers
+from graphtwin.robustness import load as load_classifier
 from graphtwin.shapes import Float, Int
 
 PICTURES, RESPONSES, CLASSIFIERS = "pictures.npz", "responses.npz", "classifiers"
@@ -84,16 +85,12 @@ def stem_of(recipe: Recipe, number: int) -> str:
 
 def write_classifier(fitted: FittedClassifier, place: Path) -> None:
     """Write one classifier, as tensors and numbers, into a folder."""
-    content = {"weights": fitted.classifier.state_dict(), "validation": fitted.validation}
-    artifacts.write_tensors(content, place / f"{stem_of(fitted.recipe, fitted.number)}.pt")
+    fitted.save(place / f"{stem_of(fitted.recipe, fitted.number)}.pt")
 
 
-def read_classifier(recipe: Recipe, number: int, study: RobustStudy, place: Path) -> FittedClassifier:
+def read_classifier(recipe: Recipe, number: int, place: Path) -> FittedClassifier:
     """One classifier of a folder, in eval mode."""
-    content = artifacts.read_tensors(place / f"{stem_of(recipe, number)}.pt", "Train again.")
-    classifier = Classifier(study.data.size, len(study.data.classes), study.config.width)
-    classifier.load_state_dict(content["weights"])
-    return FittedClassifier(classifier.eval(), recipe, number, float(content["validation"]))
+    return load_classifier(place / f"{stem_of(recipe, number)}.pt")
 
 
 def _save(path: Path, arrays: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from graphtwin.insilico import GratingConfig, clip_responses, measure_tuning
 from graphtwin.schema import UNIT_KEY
 from graphtwin.tuning import embedding_columns, unit_vectors
 from graphtwin.twin.data import Clips
-from graphtwin.twin.fit import AnimalResponder, FittedTwin, embed_units, reference_clip, responders, stamps
+from graphtwin.twin.fitting import AnimalResponder, FittedTwin, embed_units, reference_clip, responders, stamps
 from graphtwin.twin.scores import LEFT_OUT_S, predict_trials
 
 DISCS_S = 40.0  # seconds of moving discs that are shown where no stimulus is given: 78 bins of half a second

@@ -12,9 +12,9 @@ from graphtwin.twin.runs.measured import fields_twin, tune_twin
 from graphtwin.twin.runs.next_stimuli import NextStimuli, next_stimuli
 from graphtwin.twin.runs.optimisations import SetMade, optimise_twin
 from graphtwin.twin.runs.shared import score_population
-from graphtwin.twin.runs.trainings import places_of_seeds, train_twin, train_twins, transfer_twin
+from graphtwin.twin.runs.trainings import fit_twin, fit_twins, places_of_seeds, transfer_twin
 from graphtwin.twin.runs.twin_folder import FILE_NAME, load_twin
-from graphtwin.twin.runs.video import predict_video, read_video, write_prediction
+from graphtwin.twin.runs.video import read_video, write_prediction
 
 __all__ = [
     "Answering",
@@ -37,14 +37,13 @@ __all__ = [
     "load_twin",
     "next_stimuli",
     "optimise_twin",
-    "predict_video",
     "read_video",
     "score_population",
     "score_predictions",
     "score_twin",
     "places_of_seeds",
-    "train_twin",
-    "train_twins",
+    "fit_twin",
+    "fit_twins",
     "transfer_twin",
     "tune_twin",
     "twins_in",

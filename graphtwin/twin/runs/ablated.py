@@ -21,7 +21,7 @@ from graphtwin.twin.runs.twin_folder import FILE_NAME, identity_of, load_twin
 
 if TYPE_CHECKING:
     from graphtwin.sources.formats import Recording
-    from graphtwin.twin.fit import FittedTwin
+    from graphtwin.twin.fitting import FittedTwin
     from graphtwin.twin.scores import StimulusSums
 
 TABLE = "ablations.csv"  # file of the differences in the folder
@@ -98,7 +98,7 @@ def parts_of(fitted: FittedTwin, kept: bool, without: Sequence[str] | None, wher
         without: Parts that were asked for; None for all that the twin has.
         where: What the twin is called in errors.
     """
-    from graphtwin.twin.fit import PARTS
+    from graphtwin.twin.fitting import PARTS
 
     names = list(dict.fromkeys(PARTS if without is None else without))
     unknown = [name for name in names if name not in PARTS]
@@ -141,7 +141,7 @@ def _refit(
     name: str, fitted: FittedTwin, kept: bool, recordings: Sequence[Recording], begun: dict[str, Any], out: Path, device: str
 ) -> FittedTwin:
     """The twin without a part, as an earlier try left it or trained now."""
-    from graphtwin.twin.fit import PARTS, fitted_of, read_twin, train_foundation, write_twin
+    from graphtwin.twin.fitting import PARTS, fitted_of, read_twin, train_foundation, write_twin
 
     part, path = PARTS[name], out / f"without_{name}.pt"
     if not path.exists():
@@ -170,7 +170,7 @@ def _compared(
     name: str, refit: FittedTwin, recording: Recording, whole: StimulusSums, tiers: tuple[str, ...] | None, seed: int
 ) -> pd.DataFrame:
     """Differences of one recording and part."""
-    from graphtwin.twin.fit import PARTS
+    from graphtwin.twin.fitting import PARTS
     from graphtwin.twin.scores import LEFT_OUT_S, compare, long_enough, stimuli_of
 
     read = PARTS[name].recording(recording)

@@ -19,7 +19,7 @@ from graphtwin.twin.runs.twin_folder import load_twin
 
 if TYPE_CHECKING:
     from graphtwin.insilico import Responder
-    from graphtwin.twin.fit import FittedTwin
+    from graphtwin.twin.fitting import FittedTwin
 
 FAR_SD = 2.0  # standard deviations of a channel of behaviour from its mean in training, from which on a state counts as rarely recorded
 log = logging.getLogger("graphtwin")
@@ -56,21 +56,24 @@ class Answering:
         return any(getattr(responder, "first_speaks", False) for responder in self.responders)
 
 
-def answering(run: str | Path | Answering, animal: str | None = None, device: Device = "auto") -> Answering:
+def answering(run: str | Path | FittedTwin | Answering, animal: str | None = None, device: Device = "auto") -> Answering:
     """The responders of a finished twin, or of the twins that `graphtwin twin train --seeds` left in a folder.
 
     Args:
-        run: Folder of a twin, or of seed-0, seed-1 ...; or who answers already, of whatever model, whom nothing else here changes.
+        run: Folder of a twin, or of seed-0, seed-1 ...; a twin; or who answers already, of whatever model, whom nothing else here changes.
         animal: Name of the only animal whose units answer; None takes all.
         device: Device on which torch computes.
     """
     from graphtwin.insilico import Ensemble
     from graphtwin.twin.agreement import require_alike, units_of
-    from graphtwin.twin.fit import responders, stamps
+    from graphtwin.twin.fitting import FittedTwin, responders, stamps
 
     if isinstance(run, Answering):
         return run
-    twins = {str(folder): load_twin(folder) for folder in folders_of(run, TWIN)}
+    if isinstance(run, FittedTwin):
+        twins, place = {str(run.folder or "twin"): run}, run.folder or Path()
+    else:
+        twins, place = {str(folder): load_twin(folder) for folder in folders_of(run, TWIN)}, Path(run)
     names = _animals(twins, animal)
     if len(twins) > 1:
         require_alike([(name, units_of(fitted)) for name, fitted in twins.items()])
@@ -88,7 +91,7 @@ def answering(run: str | Path | Answering, animal: str | None = None, device: De
     hertz = {name: first.animals[name].frame_rate_hz for name in names}
     behaviour = {name: behaviour_of(first, name) for name in names}
     shared = {name: shared_by(list(twins.values()), told, name) for name in names}
-    return Answering(tuple(asked), joined_stamps(list(twins.values())), len(twins), hertz, behaviour, shared, Path(run))
+    return Answering(tuple(asked), joined_stamps(list(twins.values())), len(twins), hertz, behaviour, shared, place)
 
 
 def _say_screen(responder: Responder) -> None:
@@ -169,7 +172,7 @@ def joined_stamps(twins: Sequence[FittedTwin]) -> dict[str, str]:
     Args:
         twins: Twins that answer together.
     """
-    from graphtwin.twin.fit import stamps
+    from graphtwin.twin.fitting import stamps
 
     told = [stamps(fitted) for fitted in twins]
     return {column: "+".join(dict.fromkeys(each[column] for each in told)) for column in told[0]}

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from graphtwin.sources import open_recording
 from graphtwin.twin.runs.in_silico import recorded_clip, require_rate
-from graphtwin.twin.runs.video import read_video, require_video
+from graphtwin.twin.runs.video import read_video
 
 if TYPE_CHECKING:
     from graphtwin.insilico import Responder
@@ -47,6 +47,7 @@ class Candidates:
         """Grey levels of each stimulus, one in memory at a time; an error where a clip is of another size."""
         from graphtwin.insilico.measurements import screen_of
         from graphtwin.insilico.stimuli import render_batch
+        from graphtwin.twin.fitting import require_video
 
         for row, number in zip(self.rows, self.table["candidate"], strict=True):
             if isinstance(self.source, np.ndarray):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
     from graphtwin.twin.agreement import Derived
-    from graphtwin.twin.fit import AnimalResponder
+    from graphtwin.twin.fitting import AnimalResponder, FittedTwin
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Certificate:
 
 
 def agree_twins(
-    runs: Sequence[str | Path],
+    runs: Sequence[str | Path | FittedTwin],
     recordings: Sequence[str | Path] = (),
     stimulus: Path | None = None,
     progress: bool = False,
@@ -52,7 +52,7 @@ def agree_twins(
     """How far twins of the same animals agree on everything that is derived of each unit, and what is flagged.
 
     Args:
-        runs: Folders of two or more twins; a folder that `--seeds` filled stands for the twins in it.
+        runs: Folders of two or more twins, or twins that lie in some; a folder that `--seeds` filled stands for the twins in it.
         recordings: Recordings of these animals, whose held-out trials are predicted; without one predictions are not compared.
         stimulus: Clips over which units are correlated in silico, as `correlate_twin` takes them; None shows moving discs.
         progress: Show progress bars.
@@ -102,13 +102,13 @@ def write_certificate(
     return found
 
 
-def twins_in(runs: Sequence[str | Path]) -> list[Path]:
+def twins_in(runs: Sequence[str | Path | FittedTwin]) -> list[Path]:
     """The folders of twins; one that `graphtwin twin train --seeds` filled is replaced by those in it.
 
     Args:
         runs: Folders of twins, or of several.
     """
-    return [folder for run in runs for folder in folders_of(run, TWIN)]
+    return [folder for run in runs for folder in folders_of(Path(run), TWIN)]
 
 
 def _clips_to(animal: AnimalResponder, stimulus: Path) -> Iterator[Float[np.ndarray, "frames height width"]]:

@@ -21,6 +21,7 @@ from graphtwin.twin.runs.in_silico import stimulus_clips
 if TYPE_CHECKING:
     from graphtwin.insilico import Precision, Responder, State, Tiles
     from graphtwin.sources.formats import Recording
+    from graphtwin.twin.fitting import FittedTwin
 
 Kind = Literal["signal", "noise"]
 NEIGHBOURS = ".parquet"  # ending of a file of the most alike of each unit
@@ -65,7 +66,7 @@ class BlockTiles:
 
 
 def correlate_twin(
-    run: str | Path | Answering,
+    run: str | Path | FittedTwin | Answering,
     stimulus: Path,
     out: Path,
     animal: str | None = None,
@@ -78,8 +79,8 @@ def correlate_twin(
     """Write the in silico correlations of all pairs of units, tile by tile; returns the numbers of units and of bins or samples.
 
     Args:
-        run: Folder of a twin, or of several that `--seeds` filled, or who answers; of several twins signal correlations are of their mean
-            answers, and noise correlations the mean of theirs; of the fits of a circuit those of the first.
+        run: Folder of a twin, or of several that `--seeds` filled; a twin; or who answers. Of several twins signal correlations are of
+            their mean answers, and noise correlations the mean of theirs; of the fits of a circuit those of the first.
         stimulus: Clips that are shown, or a recording that has them, see `stimulus_clips`.
         out: File `X.npy` (units, units), beside which `X.ids.csv` names the units and, by its fingerprints, the twin, and of several twins
             `X_spread.npy` is the spread of each correlation over them. Or `X.parquet`, a row a unit and neighbour: keys and
@@ -171,7 +172,7 @@ def _members(responder: Responder) -> tuple[Responder, ...]:
 
 def _noise(asked: Answering, stimulus: Path, recording: Recording, state: State | None, progress: bool) -> tuple[Tiles, Tiles | None, int]:
     """Noise correlations of one animal, of several twins their spread, and the number of samples of the stimulus."""
-    from graphtwin.twin.fit import AnimalResponder
+    from graphtwin.twin.fitting import AnimalResponder
     from graphtwin.twin.population import RecordedPopulationConfig, expected_noise, read_population
     from graphtwin.twin.scores import long_enough
 

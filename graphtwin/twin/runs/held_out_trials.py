@@ -20,7 +20,7 @@ from graphtwin.twin.runs.twin_folder import load_twin, open_animal
 
 if TYPE_CHECKING:
     from graphtwin.twin.data import Clips
-    from graphtwin.twin.fit import FittedTwin
+    from graphtwin.twin.fitting import FittedTwin
     from graphtwin.twin.scores import EnergyRidge, StimulusSums
 
 SCORED_TIERS = ("test", "oracle")  # tiers of repeated clips in the releases of 2022 and 2023
@@ -43,7 +43,7 @@ class Scored:
 
 
 def score_twin(
-    run: str | Path,
+    run: str | Path | FittedTwin,
     folder: str | Path,
     tiers: tuple[str, ...] | None = None,
     left_out_s: float | None = None,
@@ -54,7 +54,7 @@ def score_twin(
     """Score an animal's held-out trials; of several twins the mean prediction, and the mixture of their response distributions.
 
     Args:
-        run: Folder of a twin that has this animal, or of several that `graphtwin twin train --seeds` filled.
+        run: Folder of a twin that has this animal, or of several that `graphtwin twin train --seeds` filled; or a twin that lies in one.
         folder: Folder or file of the recording.
         tiers: Tiers that are scored. None scores units on `test` and `oracle`, those that exist, and kinds on every tier with responses
             that no fit reads: what the twin was never trained on as well.
@@ -63,10 +63,10 @@ def score_twin(
         device: Device on which torch computes.
         progress: Show a progress bar.
     """
-    folders = folders_of(run, TWIN)
+    folders = folders_of(Path(run), TWIN)
     recording, *_ = [open_animal(each, folder, tiers) for each in folders]
 
-    from graphtwin.twin.fit import seen_by
+    from graphtwin.twin.fitting import seen_by
     from graphtwin.twin.scores import LEFT_OUT_S, fit_energy_ridge, held_in, long_enough, sums_of, tell_free_repeats
 
     fits = [load_twin(each) for each in folders]
@@ -131,7 +131,7 @@ def score_predictions(
     recording = open_recording(folder)
     require_tiers(recording, *((tier,) for tier in tiers or ()), tiers or SCORED_TIERS)
 
-    from graphtwin.twin.fit import seen_as_declared
+    from graphtwin.twin.fitting import seen_as_declared
     from graphtwin.twin.scores import LEFT_OUT_S, answers_of, fit_energy_ridge, gather_sums, long_enough, showings, tell_free_repeats
 
     told = stamps_beside(Path(predictions), recording.name) if isinstance(predictions, (str, Path)) else {}

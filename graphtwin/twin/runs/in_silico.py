@@ -15,33 +15,33 @@ from graphtwin.schema import NEURON, UNIT_KEY
 from graphtwin.sources import open_recording
 from graphtwin.sources.formats import open_stimulus
 from graphtwin.twin.runs.twin_folder import load_twin
-from graphtwin.twin.runs.video import read_video, require_video
+from graphtwin.twin.runs.video import read_video
 
 if TYPE_CHECKING:
     from graphtwin.insilico import Responder
     from graphtwin.sources.formats import Recording
-    from graphtwin.twin.fit import FittedTwin
+    from graphtwin.twin.fitting import FittedTwin
 
 MOST_CLIPS = 40  # clips of a recording, at most, that are a stimulus
 RESPONSES = "in_silico_resp"  # column of responses, as the published neuron table calls it
 log = logging.getLogger("graphtwin")
 
 
-def embed_twin(run: str | Path, stimulus: Path | None = None, progress: bool = False) -> pd.DataFrame:
+def embed_twin(run: str | Path | FittedTwin, stimulus: Path | None = None, progress: bool = False) -> pd.DataFrame:
     """The embeddings table of all animals of a twin, as `graphtwin run --embeddings` and `like-to-like --embeddings` take it.
 
     Tuning to drifting gratings stands beside the embedding where the twin was trained on videos, and the responses to a set of clips
     (`in_silico_resp`, a vector a unit) where one is given. `twin` and `twin_core` are the fingerprints of the twin and its core.
 
     Args:
-        run: Folder of the twin.
+        run: Folder of the twin, or the twin.
         stimulus: Clips that are shown, or a recording that has them, see `stimulus_clips`; None leaves responses out.
         progress: Show progress bars.
     """
     from graphtwin.insilico import TUNING, measure_tuning
-    from graphtwin.twin.fit import embed_units, responders, stamps
+    from graphtwin.twin.fitting import embed_units, responders, stamps
 
-    fitted = load_twin(run)
+    fitted = load_twin(run) if isinstance(run, (str, Path)) else run
     table = embed_units(fitted).assign(**stamps(fitted))
     of_pictures = [name for name, seen in fitted.animals.items() if not np.isfinite(seen.frame_rate_hz)]
     if of_pictures:
@@ -59,7 +59,7 @@ def embed_twin(run: str | Path, stimulus: Path | None = None, progress: bool = F
 def respond_to(fitted: FittedTwin, stimulus: Path, progress: bool = False) -> Float[np.ndarray, "units bins"]:
     """Responses of all units of a twin, animal after animal, to the same clips."""
     from graphtwin.insilico import clip_responses
-    from graphtwin.twin.fit import responders
+    from graphtwin.twin.fitting import responders
 
     parts = []
     for animal in responders(fitted):
@@ -81,6 +81,7 @@ def stimulus_clips(
         recorded_hz: Frames a second of the recordings that the responder was trained on, where it sees them resampled.
     """
     from graphtwin.insilico import inputs_of
+    from graphtwin.twin.fitting import require_video
 
     size = responder.size
     if not np.isfinite(responder.frame_rate_hz):

@@ -14,10 +14,11 @@ from graphtwin.twin.runs.answering import Answering, answering, answering_units,
 
 if TYPE_CHECKING:
     from graphtwin.insilico import Method, Responder
+    from graphtwin.twin.fitting import FittedTwin
 
 
 def tune_twin(
-    run: str | Path | Answering,
+    run: str | Path | FittedTwin | Answering,
     what: Sequence[str] = ("direction",),
     state: Mapping[str, float] | None = None,
     animal: str | None = None,
@@ -31,7 +32,7 @@ def tune_twin(
     should not be taken to an experiment (see `agreement.with_intervals`).
 
     Args:
-        run: Folder of a twin, or of several that `--seeds` filled; or who answers.
+        run: Folder of a twin, or of several that `--seeds` filled; a twin; or who answers.
         what: What is measured: direction, size, contrast, latency, adaptation, adapter.
         state: State of behaviour, one number a channel, whose gain, shift and change of preference from rest are measured as well.
         animal: Name of the only animal that is measured; None measures all.
@@ -47,7 +48,7 @@ def tune_twin(
 
 
 def fields_twin(
-    run: str | Path | Answering,
+    run: str | Path | FittedTwin | Answering,
     method: Method | Literal["covariance"] = "average",
     animal: str | None = None,
     device: Device = "auto",
@@ -61,7 +62,7 @@ def fields_twin(
     By covariance the patterns that each unit squares are told as well; see `insilico.describe_subspaces`.
 
     Args:
-        run: Folder of a twin, or of several that `--seeds` filled; or who answers.
+        run: Folder of a twin, or of several that `--seeds` filled; a twin; or who answers.
         method: How fields are told by noise: average, ridge, gradient or covariance.
         animal: Name of the only animal that is measured; None measures all.
         device: Device on which torch computes.

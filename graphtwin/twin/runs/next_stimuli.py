@@ -20,7 +20,7 @@ from graphtwin.twin.runs.twin_folder import load_twin, open_animal
 if TYPE_CHECKING:
     import torch
 
-    from graphtwin.twin.fit import AnimalResponder, ReadoutEvidence
+    from graphtwin.twin.fitting import AnimalResponder, ReadoutEvidence
 
 MOST_BYTES = 2**30  # memory of the information of all candidates about all units; units are drawn where it is more
 DRAWS = 50  # random choices that a choice is compared with
@@ -66,7 +66,7 @@ def next_stimuli(
     """
     import torch
 
-    from graphtwin.twin.fit import AnimalResponder, evidence, posterior_precision, stamps
+    from graphtwin.twin.fitting import AnimalResponder, evidence, posterior_precision, stamps
 
     recorded = open_animal(run, recording)
     fitted = load_twin(run)
@@ -102,7 +102,7 @@ def _information(
     """Information of each candidate; one that is over before its answers count is refused."""
     import torch
 
-    from graphtwin.twin.fit import expected_information
+    from graphtwin.twin.fitting import expected_information
 
     found = []
     for clip in tqdm(choice.clips(), total=len(choice.rows), desc="candidates", unit="stimulus", disable=not progress, leave=False):

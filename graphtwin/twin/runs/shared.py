@@ -14,11 +14,12 @@ from graphtwin.twin.runs.twin_folder import load_twin, open_animal
 log = logging.getLogger("graphtwin")
 
 if TYPE_CHECKING:
+    from graphtwin.twin.fitting import FittedTwin
     from graphtwin.twin.population import PopulationReport
 
 
 def score_population(
-    run: str | Path,
+    run: str | Path | FittedTwin,
     folder: str | Path,
     tiers: tuple[str, ...] | None = None,
     overrides: list[str] | None = None,
@@ -29,7 +30,7 @@ def score_population(
     """Fit shared latents to the training trials of an animal, given what its twin predicts, and score them on repeated held-out stimuli.
 
     Args:
-        run: Folder of a twin that has this animal.
+        run: Folder of a twin that has this animal, or a twin that lies in one.
         folder: Folder or file of the recording.
         tiers: Tiers of the repeated stimuli; None takes `test` and `oracle`.
         overrides: Settings of `RecordedPopulationConfig`, as `population.n_latents=4`.
@@ -40,6 +41,7 @@ def score_population(
     from graphtwin.twin.settings import RecordedPopulationConfig
 
     config = load_config(RecordedPopulationConfig, None, overrides)
+    run = Path(run)
     recording = open_animal(run, folder, tiers)
 
     from graphtwin.twin.population import read_population, score_recorded_population

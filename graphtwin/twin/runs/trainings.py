@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,13 +34,14 @@ from graphtwin.twin.runs.twin_folder import (
 
 if TYPE_CHECKING:
     from graphtwin.sources.formats import Recording
+    from graphtwin.twin.fitting import FittedTwin
     from graphtwin.twin.settings import FoundationConfig
 
 log = logging.getLogger("graphtwin")
 
 
-def train_twin(
-    folders: Sequence[str | Path],
+def fit_twin(
+    recordings: Sequence[str | Path],
     out: str | Path,
     overrides: list[str] | None = None,
     minutes: float | None = None,
@@ -49,11 +51,11 @@ def train_twin(
     device: Device = "auto",
     force: bool = False,
     images: int | None = None,
-) -> Path:
-    """Train one core for all recordings and write its folder: twin.pt, config.toml, history.csv, provenance.json, fingerprint.json.
+) -> FittedTwin:
+    """Fit one core to all recordings and write its folder: twin.pt, config.toml, history.csv, provenance.json, fingerprint.json.
 
     Args:
-        folders: Folders or files of recordings.
+        recordings: Folders or files of recordings.
         out: Folder of the training, new or empty; to resume, that of the training that was stopped.
         overrides: Settings of `FoundationConfig`, as `fit.epochs=20`.
         minutes: Minutes of each recording's training trials that are used; None uses all.
@@ -67,12 +69,12 @@ def train_twin(
     from graphtwin.twin.settings import FoundationConfig
 
     config = load_config(FoundationConfig, None, overrides)
-    recordings = _opened(folders, config, minutes, images)
-    return _train(recordings, folders, Path(out), config, minutes, seed, resume, threads, device_of(device), None, force, images)
+    opened = _opened(recordings, config, minutes, images)
+    return _train(opened, recordings, Path(out), config, minutes, seed, resume, threads, device_of(device), None, force, images)
 
 
-def train_twins(
-    folders: Sequence[str | Path],
+def fit_twins(
+    recordings: Sequence[str | Path],
     out: str | Path,
     seeds: int,
     overrides: list[str] | None = None,
@@ -83,13 +85,13 @@ def train_twins(
     device: Device = "auto",
     force: bool = False,
     images: int | None = None,
-) -> list[Path]:
-    """Train twins that differ in their seed alone, one after the other, in folders `seed-0`, `seed-1` ... for `agree_twins` to compare.
+) -> list[FittedTwin]:
+    """Fit twins that differ in their seed alone, one after the other, in folders `seed-0`, `seed-1` ... for `agree_twins` to compare.
 
-    Each is the twin that `train_twin` makes of this seed. One that is finished is left as it is where the training goes on.
+    Each is the twin that `fit_twin` makes of this seed. One that is finished is left as it is where the training goes on.
 
     Args:
-        folders: Folders or files of recordings.
+        recordings: Folders or files of recordings.
         out: Folder in which those of the twins lie.
         seeds: Number of twins.
         overrides: Settings of `FoundationConfig`, as `fit.epochs=20`.
@@ -102,21 +104,23 @@ def train_twins(
         images: Different pictures of each recording's training trials that are used; None uses all.
 
     Returns:
-        The folders of the twins.
+        The twins, in the order of their seeds.
     """
     from graphtwin.twin.settings import FoundationConfig
 
     config = load_config(FoundationConfig, None, overrides)
-    places = places_of_seeds(out, seeds, seed)
+    places, fitted = places_of_seeds(out, seeds, seed), []
     for number, place in enumerate(places, seed):
         if resume and is_finished(place):
-            require_twin_place(place, config, resume, force, folders)
-            recordings = [open_recording(folder) for folder in folders]
-            require_begun_alike(_provenance(recordings, None, minutes, images, number, threads, device_of(device)), place)
+            require_twin_place(place, config, resume, force, recordings)
+            opened = [open_recording(folder) for folder in recordings]
+            require_begun_alike(_provenance(opened, None, minutes, images, number, threads, device_of(device)), place)
             log.info("%s: finished already.", place)
+            fitted.append(load_twin(place))
         else:
-            train_twin(folders, place, overrides, minutes, number, resume and (place / FILE).exists(), threads, device, force, images)
-    return places
+            begun = resume and (place / FILE).exists()
+            fitted.append(fit_twin(recordings, place, overrides, minutes, number, begun, threads, device, force, images))
+    return fitted
 
 
 def places_of_seeds(out: str | Path, seeds: int, seed: int = 0) -> list[Path]:
@@ -134,8 +138,8 @@ def places_of_seeds(out: str | Path, seeds: int, seed: int = 0) -> list[Path]:
 
 
 def transfer_twin(
-    run: str | Path,
-    folder: str | Path,
+    run: str | Path | FittedTwin,
+    recording: str | Path,
     out: str | Path,
     minutes: float | None = None,
     seed: int = 0,
@@ -145,12 +149,12 @@ def transfer_twin(
     monitor: Monitor | None = None,
     force: bool = False,
     images: int | None = None,
-) -> Path:
-    """Fit a new animal onto the core of a trained twin, which stays as it is; see `train_twin`.
+) -> FittedTwin:
+    """Fit a new animal onto the core of a trained twin, which stays as it is; see `fit_twin`.
 
     Args:
-        run: Folder of the twin that has the core, whose settings hold for the new animal too.
-        folder: Folder or file of the recording.
+        run: Folder of the twin that has the core, or that twin, whose settings hold for the new animal too.
+        recording: Folder or file of the recording.
         out: Folder of the training, new or empty; to resume, that of the training that was stopped.
         minutes: Minutes of the recording's training trials that are used; None uses all.
         seed: Seed of every draw.
@@ -163,26 +167,27 @@ def transfer_twin(
     """
     from graphtwin.twin.settings import FoundationConfig, as_told_today
 
+    run = Path(run)
     require_kind(run, TWIN)
-    written_in = Path(run) / "config.toml"
+    written_in = run / "config.toml"
     told = read_toml(written_in)
     config = validate(FoundationConfig, as_told_today(told, str(written_in)), str(written_in))
-    recordings = _opened([folder], config, minutes, images, Path(run))
+    opened = _opened([recording], config, minutes, images, run)
     if "location" not in told:
         log.info(
             "%s: its core is from before `location` was a setting: neighbours in cortex are not asked about the units of %s either. Train "
             "the core anew to have them asked.",
-            run, recordings[0].name,
+            run, opened[0].name,
         )  # fmt: skip
     if config.twin.core.kind != "dense_lstm" and "feature_gains" not in told.get("twin", {}).get("core", {}):
         log.info(
             "%s: its core is from before `twin.core.feature_gains` was a setting: behaviour changes gains of the units of %s, and not what "
             "they prefer. Train the core anew to have that told.",
-            run, recordings[0].name,
+            run, opened[0].name,
         )  # fmt: skip
     config = load_twin(run).config
     config = config if monitor is None else config.model_copy(update={"monitor": monitor})
-    return _train(recordings, [folder], Path(out), config, minutes, seed, resume, threads, device_of(device), Path(run), force, images)
+    return _train(opened, [recording], Path(out), config, minutes, seed, resume, threads, device_of(device), run, force, images)
 
 
 def _provenance(
@@ -230,12 +235,12 @@ def _train(
     onto: Path | None,
     force: bool,
     images: int | None,
-) -> Path:
+) -> FittedTwin:
     import torch  # noqa: F401  # so that `threads` bounds torch too
 
     from graphtwin import execute, parallel
     from graphtwin.twin.data import view_of
-    from graphtwin.twin.fit import fitted_of, train_foundation, write_twin
+    from graphtwin.twin.fitting import fitted_of, train_foundation, write_twin
 
     with execute.threads(threads), parallel.joined(device):
         first = parallel.process_number() == 0
@@ -253,9 +258,11 @@ def _train(
                 write_begun(config, _provenance(recordings, onto, minutes, images, seed, threads, device), saw, out)
             kept = core.twin if core else None
             trained = train_foundation(recordings, config, seed, out / CHECKPOINT, first, minutes, kept, device, images)
+            fitted = fitted_of(trained)
             if first:
                 write_found(trained, out)
-                write_twin(fitted_of(trained), out / FILE_NAME)
+                write_twin(fitted, out / FILE_NAME)
                 write_history(trained, out)
-                write_stamps(fitted_of(trained), out)
-    return out
+                write_stamps(fitted, out)
+    fitted.twin.eval()
+    return replace(fitted, folder=out)

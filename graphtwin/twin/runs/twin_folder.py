@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from graphtwin.sources import open_recording
 if TYPE_CHECKING:
     from graphtwin.sources.formats import Recording
     from graphtwin.twin.data import View
-    from graphtwin.twin.fit import FittedTwin, Trained
+    from graphtwin.twin.fitting import FittedTwin, Trained
     from graphtwin.twin.settings import FoundationConfig
 
 FILE_NAME = "twin.pt"  # file of the twin in its folder
@@ -33,17 +34,20 @@ CHECKPOINT = Path(WORK) / "fit.pt"  # file of the state after an epoch, from whi
 
 
 def load_twin(run: str | Path) -> FittedTwin:
-    """The functional twin of a folder.
+    """The functional twin of a folder, or of a file that `FittedTwin.save` wrote.
 
     Args:
-        run: Folder that `graphtwin twin train` or `graphtwin twin transfer` wrote.
+        run: Folder that `graphtwin twin train` or `graphtwin twin transfer` wrote, or the file.
     """
-    from graphtwin.twin.fit import read_twin
+    from graphtwin.twin.fitting import read_twin
 
+    run = Path(run)
+    if run.is_file():
+        return read_twin(run)
     require_kind(run, TWIN)
-    fitted = read_twin(Path(run) / FILE_NAME)
+    fitted = read_twin(run / FILE_NAME)
     require_as_written(run, FILE_NAME)
-    return fitted
+    return replace(fitted, folder=run)
 
 
 def open_animal(run: str | Path, folder: str | Path, tiers: tuple[str, ...] | None = None) -> Recording:
@@ -164,6 +168,6 @@ def write_history(trained: Trained, out: Path) -> Path:
 
 def write_stamps(fitted: FittedTwin, out: Path) -> Path:
     """Fingerprints of the twin and its core, by which its folder is found from a table that it made."""
-    from graphtwin.twin.fit import stamps
+    from graphtwin.twin.fitting import stamps
 
     return artifacts.write_json(stamps(fitted), out / STAMPS)

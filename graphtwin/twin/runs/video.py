@@ -5,47 +5,13 @@ from __future__ import annotations
 import json
 import tokenize
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
 
 from graphtwin import artifacts
-from graphtwin.parallel import Device, device_of
+from graphtwin.parallel import Device
 from graphtwin.schema import TWIN, TWIN_CORE
 from graphtwin.twin.runs.twin_folder import load_twin
-
-if TYPE_CHECKING:
-    from graphtwin.twin.fit import FittedTwin
-
-
-def predict_video(
-    run: str | Path,
-    video: Float[np.ndarray, "frames height width"],
-    animal: str | None = None,
-    device: Device = "auto",
-    progress: bool = False,
-) -> Float[np.ndarray, "frames units"]:
-    """Expected responses, in the units of the recording, of an animal at rest that looks straight ahead.
-
-    Args:
-        run: Folder of the twin.
-        video: Grey levels as in the recordings; any number of frames.
-        animal: Name of the animal; None takes the first of the twin.
-        device: Device on which torch computes.
-        progress: Show a progress bar.
-    """
-    fitted = load_twin(run)
-    fitted.twin.to(device_of(device))
-    return _answers(fitted, video, animal or next(iter(fitted.animals)), progress)
-
-
-def _answers(fitted: FittedTwin, video: np.ndarray, name: str, progress: bool) -> Float[np.ndarray, "frames units"]:
-    from graphtwin.twin.fit import AnimalResponder
-
-    fitted.twin.animal(name)
-    require_video(video, fitted.animals[name].size, "stimulus")
-    return AnimalResponder(fitted, name).respond(video, progress)
 
 
 def write_prediction(
@@ -57,7 +23,7 @@ def write_prediction(
     progress: bool = False,
     force: bool = False,
 ) -> tuple[int, int]:
-    """Write what `predict_video` answers to a video, and beside it whose answers they are; returns the numbers of frames and units.
+    """Write what a twin answers to a video, and beside it whose answers they are; returns the numbers of frames and units.
 
     Args:
         run: Folder of the twin.
@@ -68,14 +34,13 @@ def write_prediction(
         progress: Show a progress bar.
         force: Whether these files may be replaced where they are there.
     """
-    from graphtwin.twin.fit import stamps
+    from graphtwin.twin.fitting import stamps
 
     artifacts.require_new(out, artifacts.ARRAYS, force, (stimulus,))
     artifacts.require_new(made_of(out), (".json",), force)
     fitted, video = load_twin(run), read_video(stimulus)
-    fitted.twin.to(device_of(device))
     name = animal or next(iter(fitted.animals))
-    responses = _answers(fitted, video, name, progress)
+    responses = fitted.predict(video, name, device, progress)
 
     def write(temporary: Path) -> None:
         with temporary.open("wb") as file:  # under exactly this name
@@ -137,12 +102,3 @@ def read_video(path: str | Path, what: str = "grey levels") -> np.ndarray:
     if not isinstance(stored, np.ndarray) or stored.dtype.kind not in "biuf":
         raise ValueError(f"{path}: holds {getattr(stored, 'dtype', 'several arrays')}, no numbers. Save the {what} with numpy.save.")
     return stored
-
-
-def require_video(video: np.ndarray, size: tuple[int, int], origin: str) -> None:
-    """Raise unless the video has frames of this size with finite grey levels; `origin` says in errors where it is from."""
-    if video.ndim != 3 or video.shape[1:] != size:
-        raise ValueError(f"{origin}: shape {video.shape}, but the twin sees (frames, {size[0]}, {size[1]}). Rescale it first.")
-    bad = int((~np.isfinite(video)).any((1, 2)).sum())
-    if bad:
-        raise ValueError(f"{origin}: {bad} of {len(video)} frames have NaN or infinite grey levels. Cut them off.")

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from graphtwin.mixed import NotConverged, fit_mixed, slopes
+from graphtwin.mixed import NotConverged, slopes
+from graphtwin.mixed import fit as fit_mixed
 from graphtwin.wiring.conditional import fit_conditional
 from graphtwin.wiring.nulls import permute_within_axons
 from graphtwin.wiring.pairs import Outcome, outcome_of

@@ -18,7 +18,8 @@ import pandas as pd
 from jaxtyping import Int
 
 from graphtwin.coordinates import Monitor
-from graphtwin.mixed import MixedFit, NotConverged, check_residuals, compare_mundlak, fit_mixed, slope_contrasts, slopes
+from graphtwin.mixed import MixedFit, NotConverged, check_residuals, compare_mundlak, slope_contrasts, slopes
+from graphtwin.mixed import fit as fit_mixed
 from graphtwin.statistics import FEWEST_UNITS
 from graphtwin.tuning import SIMILARITIES, stacked
 from graphtwin.wiring.conditional import (

@@ -18,7 +18,8 @@ import pandas as pd
 from jaxtyping import Float
 
 from graphtwin.execute import rng_for
-from graphtwin.mixed import NotConverged, fit_mixed, slopes
+from graphtwin.mixed import NotConverged, slopes
+from graphtwin.mixed import fit as fit_mixed
 from graphtwin.statistics import draw_counts, percentile_intervals
 from graphtwin.wiring.conditional import ConditionalFit, block_sums, fit_conditional
 from graphtwin.wiring.pairs import ALL, EFFECT, LOG_L_D, CandidateSet, Outcome, outcome_of, with_effect_of_one_sd, within_axons

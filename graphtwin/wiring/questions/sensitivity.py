@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from graphtwin.mixed import NotConverged, fit_mixed
+from graphtwin.mixed import NotConverged
+from graphtwin.mixed import fit as fit_mixed
 from graphtwin.statistics import NORMAL_95
 from graphtwin.wiring.conditional import fit_conditional, two_way_errors
 from graphtwin.wiring.pairs import ALL, Outcome, outcome_of, with_effect_of_one_sd

@@ -16,7 +16,7 @@ import torch
 from pydantic import BaseModel
 
 from graphtwin.schema import TWIN, TWIN_CORE
-from graphtwin.twin.fit.fitted_twin import FORMAT, FittedTwin, plain_animal
+from graphtwin.twin.fitting.fitted_twin import FORMAT, FittedTwin, plain_animal
 from graphtwin.twin.settings import LATER_SETTINGS
 
 BYTES = 6  # bytes of a fingerprint: two of a million twins are alike once in five hundred such collections

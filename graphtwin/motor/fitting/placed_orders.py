@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphtwin.motor.fit.held_out_orders import NOISE, Condition, fitted_orders, softmax, whole_orders
+from graphtwin.motor.fitting.held_out_orders import NOISE, Condition, fitted_orders, softmax, whole_orders
 from graphtwin.shapes import Float, Int
 
 UNPLACED = -1  # group of those without a place in an order

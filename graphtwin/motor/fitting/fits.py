@@ -89,7 +89,7 @@ def answers(
     stimulated: Int[np.ndarray, " stimulated"],
     rows: Int[np.ndarray, " rows"] | None,
 ) -> Simulated:
-    """What every fit answers to a stimulus; arguments as those of `FittedCircuit.simulate`."""
+    """What every fit answers to a stimulus; arguments as those of `FittedCircuit.predict`."""
     asked = np.arange(len(fits.circuit.names)) if rows is None else np.asarray(rows)
     if stimulus.shape[2] != len(stimulated):
         raise ValueError(f"A stimulus of {stimulus.shape[2]} columns for {len(stimulated)} neurons. Give one column a neuron.")

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from graphtwin.coordinates import Monitor
 from graphtwin.insilico import State, state_channels
 from graphtwin.twin.data import scaled
-from graphtwin.twin.fit.fitted_twin import FittedTwin
+from graphtwin.twin.fitting.fitted_twin import FittedTwin
 
 CHUNK = 300  # frames of a stimulus in memory at a time
 

@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import torch
 
-from graphtwin.motor.fit.objective import Objective
+from graphtwin.motor.fitting.objective import Objective
 from graphtwin.motor.model import CircuitNetwork
 from graphtwin.shapes import Int
 

@@ -13,8 +13,8 @@ import pandas as pd
 from jaxtyping import Float
 
 from graphtwin.schema import UNIT_KEY
-from graphtwin.twin.fit.fitted_twin import FittedTwin
-from graphtwin.twin.fit.gauge import features_on, gauge, reference_clip
+from graphtwin.twin.fitting.fitted_twin import FittedTwin
+from graphtwin.twin.fitting.gauge import features_on, gauge, reference_clip
 from graphtwin.twin.model import MODULATORS
 
 ROUNDING = 1e-5  # relative error of single precision, with room

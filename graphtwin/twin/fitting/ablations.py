@@ -12,7 +12,7 @@ import numpy as np
 from graphtwin.config import validate
 from graphtwin.schema import IMAGED_AT
 from graphtwin.sources.formats import Recording, Trial
-from graphtwin.twin.fit.fitted_twin import FittedTwin
+from graphtwin.twin.fitting.fitted_twin import FittedTwin
 from graphtwin.twin.settings import FoundationConfig
 
 OF_OTHERS = "its core was trained on other animals and kept as it is: ablate the twin that trained it"

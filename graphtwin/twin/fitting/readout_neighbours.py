@@ -24,7 +24,7 @@ import torch
 from jaxtyping import Float
 
 from graphtwin.execute import rng_for
-from graphtwin.twin.fit.readout_mixture import Mixture, Precision, Pull, log_evidence
+from graphtwin.twin.fitting.readout_mixture import Mixture, Precision, Pull, log_evidence
 
 SHARES = (0.1, 0.25, 0.5, 0.75)  # shares of tuning that may be a map
 NEIGHBOURS = (6, 16, 40)  # units whose distance is the length, one after the other

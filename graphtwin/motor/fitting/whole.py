@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.execute import rng_for
-from graphtwin.motor.fit.objective import Objective
-from graphtwin.motor.fit.quasi_newton import Descent
+from graphtwin.motor.fitting.objective import Objective
+from graphtwin.motor.fitting.quasi_newton import Descent
 from graphtwin.motor.model import MotorConfig
 from graphtwin.shapes import Float
 

@@ -23,8 +23,8 @@ from jaxtyping import Bool, Float, Int
 
 from graphtwin.coordinates import frames_of
 from graphtwin.twin.data import Clips, Window
-from graphtwin.twin.fit.readout_mixture import Mixture, fit_mixture, posterior_mean, share_known
-from graphtwin.twin.fit.readout_neighbours import Neighbours, of_neighbours
+from graphtwin.twin.fitting.readout_mixture import Mixture, fit_mixture, posterior_mean, share_known
+from graphtwin.twin.fitting.readout_neighbours import Neighbours, of_neighbours
 from graphtwin.twin.model import COMPONENTS, AnimalHead, Twin, tensors
 
 log = logging.getLogger("graphtwin")

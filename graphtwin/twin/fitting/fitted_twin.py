@@ -9,19 +9,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from jaxtyping import Float
 
 from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.config import validate
 from graphtwin.coordinates import Monitor
 from graphtwin.execute import seed_for, torch_seeded
+from graphtwin.parallel import Device, device_of
 from graphtwin.schema import IMAGED_AT, UNIT_KEY
 from graphtwin.sources.formats import Gaze, Recording
 from graphtwin.twin.data import ADVICE, ClipConfig, Clips, Scales, View, held_out_clips, view_of, with_showings
-from graphtwin.twin.fit.foundation import Trained, monitor_of
+from graphtwin.twin.fitting.foundation import Trained, monitor_of
 from graphtwin.twin.model import AnimalStart, Twin
 from graphtwin.twin.settings import FoundationConfig, as_told_today
 
 FORMAT = "graphtwin functional twin 10"
+SHOWN = 4  # animals that the short text of a twin names
 PLACES = "readout.residual"  # end of the names of weights that say where units look
 
 
@@ -62,17 +65,64 @@ class KnownAnimal:
 
 @dataclass(frozen=True)
 class FittedTwin:
-    """A twin that predicts, with what it knows of its animals."""
+    """A twin that predicts, with what it knows of its animals.
+
+    What is asked of the folder of a twin (`graphtwin.twin.score`, `tune` ...) takes the twin that was fitted or loaded in its place.
+
+    Attributes:
+        twin: The network.
+        config: Settings of the training.
+        animals: What is known of every animal, by its name.
+        folder: Folder in which the twin lies; None where it is in no folder.
+    """
 
     twin: Twin
     config: FoundationConfig
     animals: dict[str, KnownAnimal]
+    folder: Path | None = None
 
     def __repr__(self) -> str:
         """The core in a line, and one line an animal."""
         core = self.config.twin.core
         first = f"FittedTwin: {core.kind.replace('_', ' ')} core of {core.features} features, {len(self.animals)} animals"
-        return "\n".join([first, *(f"  {name}: {animal.in_words()}" for name, animal in self.animals.items())])
+        animals = [f"  {name}: {animal.in_words()}" for name, animal in list(self.animals.items())[:SHOWN]]
+        more = [f"  and {len(self.animals) - SHOWN} animals more"] if len(self.animals) > SHOWN else []
+        return "\n".join([first, *animals, *more, *([f"  folder: {self.folder}"] if self.folder else [])])
+
+    def __fspath__(self) -> str:
+        """Path of its folder, so that it can stand where the folder of a twin is asked for."""
+        if self.folder is None:
+            raise ValueError(
+                "this twin lies in no folder, and what is asked needs one (recordings, provenance). Give the folder of its fit."
+            )
+        return str(self.folder)
+
+    def predict(
+        self, video: Float[np.ndarray, "frames height width"], animal: str | None = None, device: Device = "auto", progress: bool = False
+    ) -> Float[np.ndarray, "frames units"]:
+        """Expected responses, in the units of the recording, of an animal at rest that looks straight ahead.
+
+        Args:
+            video: Grey levels as in the recordings; any number of frames.
+            animal: Name of the animal; None takes the first of the twin.
+            device: Device on which torch computes.
+            progress: Show a progress bar.
+        """
+        from graphtwin.twin.fitting.animal_responder import AnimalResponder
+
+        name = animal or next(iter(self.animals))
+        self.twin.animal(name)
+        require_video(video, self.animals[name].size, "stimulus")
+        self.twin.to(device_of(device))
+        return AnimalResponder(self, name).respond(video, progress)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the twin to one file, which `graphtwin.twin.load` reads; scores need the folder of its fit.
+
+        Args:
+            path: Path of the file to make.
+        """
+        return write_twin(self, Path(path))
 
     def clips(self, recording: Recording, tiers: tuple[str, ...]) -> Clips:
         """Trials of an animal of this twin, on its scales; an error where units or pictures differ or a stimulus was trained on."""
@@ -120,6 +170,21 @@ def _refuse_what_differs(recording: Recording, seen: KnownAnimal, monitor_is_sta
         raise ValueError(
             f"{recording.name}: its behaviour is {told[0]}, but the twin was trained on {told[1]}. Name the same, in that order."
         )
+
+
+def require_video(video: np.ndarray, size: tuple[int, int], origin: str) -> None:
+    """Raise unless the video has frames of this size with finite grey levels.
+
+    Args:
+        video: Grey levels, frames x height x width.
+        size: Height and width that the twin sees, pixels.
+        origin: Where the video is from, for errors.
+    """
+    if video.ndim != 3 or video.shape[1:] != size:
+        raise ValueError(f"{origin}: shape {video.shape}, but the twin sees (frames, {size[0]}, {size[1]}). Rescale it first.")
+    bad = int((~np.isfinite(video)).any((1, 2)).sum())
+    if bad:
+        raise ValueError(f"{origin}: {bad} of {len(video)} frames have NaN or infinite grey levels. Cut them off.")
 
 
 def _in_words(gaze: Gaze | None) -> str:

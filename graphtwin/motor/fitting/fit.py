@@ -14,10 +14,10 @@ import torch
 
 from graphtwin.execute import rng_for
 from graphtwin.motor.circuit import Circuit, Trials
-from graphtwin.motor.fit.beginning import begin_active, wake
-from graphtwin.motor.fit.fitted import FittedCircuit
-from graphtwin.motor.fit.objective import Objective
-from graphtwin.motor.fit.whole import fit_whole
+from graphtwin.motor.fitting.beginning import begin_active, wake
+from graphtwin.motor.fitting.fitted import FittedCircuit
+from graphtwin.motor.fitting.objective import Objective
+from graphtwin.motor.fitting.whole import fit_whole
 from graphtwin.motor.model import CircuitNetwork, Dynamics, MotorConfig, Scales
 from graphtwin.shapes import Int
 from graphtwin.training import fit

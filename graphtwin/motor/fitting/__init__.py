@@ -1,10 +1,10 @@
 """Fits of circuits: what strengths do what was recorded, how far fits agree, and what becomes of it when parts are removed."""
 
-from graphtwin.motor.fit.fit import fit_circuit, fit_networks, held_out_trials
-from graphtwin.motor.fit.fits import PLAIN, Fits, Simulated, answers, of_plain, plain, spread_of
-from graphtwin.motor.fit.fitted import Fitted, FittedCircuit, edge_places, lesioned
-from graphtwin.motor.fit.held_out_orders import Condition, Told, pairs_of, predict_orders
-from graphtwin.motor.fit.placed_orders import Placed, place_orders
+from graphtwin.motor.fitting.fit import fit_circuit, fit_networks, held_out_trials
+from graphtwin.motor.fitting.fits import PLAIN, Fits, Simulated, answers, of_plain, plain, spread_of
+from graphtwin.motor.fitting.fitted import Fitted, FittedCircuit, edge_places, lesioned, load_circuit
+from graphtwin.motor.fitting.held_out_orders import Condition, Told, pairs_of, predict_orders
+from graphtwin.motor.fitting.placed_orders import Placed, place_orders
 
 __all__ = [
     "Condition",
@@ -21,6 +21,7 @@ __all__ = [
     "fit_networks",
     "held_out_trials",
     "lesioned",
+    "load_circuit",
     "of_plain",
     "pairs_of",
     "place_orders",

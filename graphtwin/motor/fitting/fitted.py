@@ -13,13 +13,16 @@ import pandas as pd
 import torch
 
 from graphtwin.artifacts import read_tensors, write_tensors
+from graphtwin.folders import require_as_written
+from graphtwin.kinds import MOTOR, require_kind
 from graphtwin.motor.circuit import Circuit
-from graphtwin.motor.fit.fits import PLAIN, Simulated, answers, of_plain, plain, spread_of
+from graphtwin.motor.fitting.fits import PLAIN, Simulated, answers, of_plain, plain, spread_of
 from graphtwin.motor.model import CircuitNetwork, MotorConfig
 from graphtwin.shapes import Float, Int
 
 TOLD = 0.5  # share of the prior's width below which a spread over fits says that the data told: half of it is one bit
 SHOWN = 4  # names that an error shows
+OF_RUN = "fits/circuit.pt"  # file of the fit of the circuit itself, in the folder of a run
 
 
 @runtime_checkable
@@ -30,7 +33,7 @@ class Fitted(Protocol):
     def outputs(self) -> tuple[str, ...]:
         """Names of the outputs."""
 
-    def simulate(
+    def predict(
         self,
         stimulus: Float[np.ndarray, "trials steps stimulated"],
         stimulated: Int[np.ndarray, " stimulated"],
@@ -66,13 +69,20 @@ class FittedCircuit:
     held_out: tuple[str, ...]
     histories: tuple[tuple[dict[str, float], ...], ...]
 
+    def __repr__(self) -> str:
+        """The circuit, how often it was fitted, and what it tells."""
+        of, shown = self.circuit, ", ".join(self.outputs[:SHOWN]) + (" ..." if len(self.outputs) > SHOWN else "")
+        first = f"FittedCircuit: {len(of.names):,} neurons, {len(of.pre):,} chemical edges, {len(of.gap_a):,} gap junctions"
+        fits = f"{len(self.networks)}, {self.config.state} neurons, steps of {self.dt_s:g} s"
+        return f"{first}\n  fits: {fits}\n  outputs: {shown or 'none'}\n  trials that stopped the fits: {len(self.held_out):,}"
+
     @property
     def weights(self) -> Float[np.ndarray, "fits edges"]:
         """Strength of every chemical edge in every fit, in the order of the circuit's edges; 0 where it was removed."""
         with torch.no_grad():
             return np.stack([network.weights().numpy() for network in self.networks])
 
-    def simulate(
+    def predict(
         self,
         stimulus: Float[np.ndarray, "trials steps stimulated"],
         stimulated: Int[np.ndarray, " stimulated"],
@@ -130,22 +140,39 @@ class FittedCircuit:
         known |= {"readout": tuple(f"{neuron} -> {output}" for output in self.outputs for neuron in motor), "readout_bias": self.outputs}
         return list(known.get(parameter, ("all",) * n))
 
-    def save(self, path: Path) -> Path:
-        """Write all fits to one file of tensors, numbers and words."""
-        circuit = {name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for name, value in vars(self.circuit).items()}
-        return write_tensors({"circuit": circuit} | plain(self), path)
+    def save(self, path: str | Path) -> Path:
+        """Write all fits to one file of tensors, numbers and words.
 
-    @classmethod
-    def load(cls, path: Path) -> FittedCircuit:
-        """What `save` wrote; no code in the file is run."""
-        content = read_tensors(path, "Fit the circuit again.")
-        if not isinstance(content, dict) or content.keys() != {"circuit", *PLAIN}:
-            raise ValueError(f"{path}: is no fitted circuit. Name the file that a fit wrote.")
-        columns: dict[str, Any] = {
-            name: value.numpy() if isinstance(value, torch.Tensor) else value for name, value in content["circuit"].items()
-        }
-        circuit = Circuit(**columns)
-        return cls(circuit, **of_plain(content, partial(CircuitNetwork, circuit), path))
+        Args:
+            path: Path of the file to make.
+        """
+        circuit = {name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for name, value in vars(self.circuit).items()}
+        return write_tensors({"circuit": circuit} | plain(self), Path(path))
+
+
+def load_circuit(path: str | Path) -> FittedCircuit:
+    """The fitted circuit of a file that `FittedCircuit.save` wrote, or of a finished run; no code in the file is run.
+
+    Args:
+        path: The file, or the folder that `graphtwin motor fit` wrote, of which the fit of the circuit itself is taken.
+    """
+    path = Path(path)
+    if path.is_dir():
+        require_kind(path, MOTOR)
+        if not (path / OF_RUN).is_file():
+            raise ValueError(
+                f"{path}: asked when motor neurons are recruited, for which no dynamics were fitted. Give the folder of trials."
+            )
+        require_as_written(path, OF_RUN)
+        path = path / OF_RUN
+    content = read_tensors(path, "Fit the circuit again.")
+    if not isinstance(content, dict) or content.keys() != {"circuit", *PLAIN}:
+        raise ValueError(f"{path}: is no fitted circuit. Name the file that a fit wrote.")
+    columns: dict[str, Any] = {
+        name: value.numpy() if isinstance(value, torch.Tensor) else value for name, value in content["circuit"].items()
+    }
+    circuit = Circuit(**columns)
+    return FittedCircuit(circuit, **of_plain(content, partial(CircuitNetwork, circuit), path))
 
 
 def edge_places(circuit: Circuit, edges: Sequence[tuple[str, str]]) -> Int[np.ndarray, " edges"]:

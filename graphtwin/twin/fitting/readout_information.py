@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Float, Int
 
 from graphtwin.coordinates import frames_of
-from graphtwin.twin.fit.animal_responder import AnimalResponder
-from graphtwin.twin.fit.readout_mixture import Mixture, posterior_covariance
-from graphtwin.twin.fit.readout_prior import FLOOR, ReadoutEvidence
+from graphtwin.twin.fitting.animal_responder import AnimalResponder
+from graphtwin.twin.fitting.readout_mixture import Mixture, posterior_covariance
+from graphtwin.twin.fitting.readout_prior import FLOOR, ReadoutEvidence
 from graphtwin.twin.model import Twin
 
 OF_RATE = 0  # output whose readout is what stimuli tell of: the one that says the mean response

@@ -21,10 +21,10 @@ from scipy import stats
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
 from graphtwin.twin.data import Clips, Window
-from graphtwin.twin.fit.movie_ridge import fit_movies
-from graphtwin.twin.fit.noise_variance import set_noise_variance
-from graphtwin.twin.fit.picture_ridge import fit_pictures
-from graphtwin.twin.fit.seen_clips import seen_by
+from graphtwin.twin.fitting.movie_ridge import fit_movies
+from graphtwin.twin.fitting.noise_variance import set_noise_variance
+from graphtwin.twin.fitting.picture_ridge import fit_pictures
+from graphtwin.twin.fitting.seen_clips import seen_by
 from graphtwin.twin.model import PictureDrive, Twin, tensors
 
 log = logging.getLogger("graphtwin")

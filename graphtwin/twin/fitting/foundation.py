@@ -20,11 +20,11 @@ from graphtwin.schema import IMAGED_AT
 from graphtwin.sources.formats import Recording
 from graphtwin.training import FitState, fit
 from graphtwin.twin.data import PICTURES_HZ, Clips, Fields, Window, clips_of, locate_fields
-from graphtwin.twin.fit.energy_share import join_ridge
-from graphtwin.twin.fit.joint_error import joint_loss
-from graphtwin.twin.fit.noise_variance import set_noise_variance
-from graphtwin.twin.fit.readout_prior import ReadoutPrior, settle
-from graphtwin.twin.fit.seen_clips import seen_through
+from graphtwin.twin.fitting.energy_share import join_ridge
+from graphtwin.twin.fitting.joint_error import joint_loss
+from graphtwin.twin.fitting.noise_variance import set_noise_variance
+from graphtwin.twin.fitting.readout_prior import ReadoutPrior, settle
+from graphtwin.twin.fitting.seen_clips import seen_through
 from graphtwin.twin.model import FAMILIES, AnimalStart, Convolution, GazeView, Twin, tensors
 from graphtwin.twin.settings import FoundationConfig
 
