@@ -256,7 +256,7 @@ def _manifest(folder: str | Path) -> dict[str, Any]:
 
 def _entries(folder: Path) -> dict[str, Any]:
     """Size and sha256 of every file by its path below the folder."""
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     names = sorted(path.relative_to(folder).as_posix() for path in _files(folder))
     return {name: _entry(folder / name) for name in tqdm(names, desc="sha256", unit="file", delay=2)}

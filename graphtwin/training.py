@@ -77,7 +77,8 @@ def fit(
         optimisers: Optimisers of the model's parameters, each group's learning rate its peak; None makes one AdamW as `config` has it.
     """
     import torch
-    from tqdm import tqdm
+
+    from graphtwin.progress import tqdm
 
     if optimisers is None:
         optimisers = [torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)]

@@ -97,7 +97,7 @@ def check_volume(
 
 def _read_all(segments: Volume, inner: Volume, chunk: tuple[int, int, int] | None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Nuclei and contacts of the whole volume, box by box."""
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     faces, sums = [], []
     boxes = list(segments.boxes(chunk))

@@ -66,7 +66,7 @@ def write_contacts(
 
 def _measured(volume: Volume, chosen: Chosen, work: Path) -> pd.DataFrame:
     """Contacts of the whole volume, box by box; what is done is kept in a folder from time to time."""
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     block = block_of(volume.resolution_nm)
     box = box_of(volume.chunk, block, MOST_VOXELS)

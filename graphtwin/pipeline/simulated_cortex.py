@@ -138,7 +138,7 @@ def _steps(config: SimulateConfig, workers: int) -> list[Step]:
 
 def _do_steps(every: list[Step], config: SimulateConfig, folder: Path, workers: int) -> None:
     """Do the steps that are missing, wave after wave, the steps of a wave side by side."""
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     missing = [step for step in every if not _mark(folder, step).exists()]
     with tqdm(total=len(every), initial=len(every) - len(missing), desc="simulate", unit="step") as bar:

@@ -87,7 +87,7 @@ def run_types(
 
 def _shown(numbers: Any) -> Any:
     """The numbers of the continua behind a bar."""
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     return tqdm(list(numbers), desc="continua", unit="continuum")
 

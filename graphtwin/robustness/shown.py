@@ -45,7 +45,7 @@ def shown_responses(
 
 def _shown(responder: Responder, pictures: np.ndarray, config: RobustConfig, progress: bool) -> np.ndarray:
     """Responses of one responder."""
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     require_pictures_seen(responder, "answers to pictures")
     frames = max(1, frames_of(config.shown_s, responder.frame_rate_hz)) if np.isfinite(responder.frame_rate_hz) else 1

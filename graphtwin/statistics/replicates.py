@@ -19,7 +19,7 @@ def replicate(draw: Callable[[int], Result], n: int, workers: int, label: str) -
         workers: Threads.
         label: Words beside the progress bar and at the start of an error.
     """
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     if n < 1 or workers < 1:
         raise ValueError(f"{label}: {n} replicates on {workers} workers; both must be at least 1.")

@@ -87,7 +87,7 @@ def run_campaign(
 
 def _do_shards(out: Path, plan: Plan, workers: int, scheduler: str | None, progress: bool) -> None:
     """Answer the shards that are missing; each is written by this process alone, whole, when it has come."""
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     def cells(shards: Iterable[Any]) -> int:
         return sum(len(shard.stimuli) * len(plan.asked.columns[shard.responder]) for shard in shards)

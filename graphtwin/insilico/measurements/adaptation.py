@@ -22,13 +22,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
-from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
 from graphtwin.insilico.measurements.input_tuning import single_pulses
 from graphtwin.insilico.measurements.series_answers import FRAMES_TOGETHER, answers_after_grey, screen_of
 from graphtwin.insilico.responders import Responder, State, inputs_of
 from graphtwin.insilico.stimuli import Blank, DriftingGrating, InSequence, Pulse, Stimulus
+from graphtwin.progress import tqdm
 
 COUNTED_S = 0.5  # seconds from the peak on, and last seconds, whose means the index compares
 LEAST_CHANGE = 0.02  # share of the peak that an answer must change by to have a time constant

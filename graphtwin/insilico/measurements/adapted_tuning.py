@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
-from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
 from graphtwin.insilico.measurements.direction_fits import fit_directions
 from graphtwin.insilico.measurements.series_answers import FRAMES_TOGETHER, answers_after_grey, screen_of
 from graphtwin.insilico.responders import Responder, State
 from graphtwin.insilico.stimuli import Blank, DriftingGrating, InSequence, Screen, Stimulus
+from graphtwin.progress import tqdm
 
 FLANK_DEG = (10.0, 45.0)  # orientations of adapters on the flank of a tuning curve, from its peak
 log = logging.getLogger("graphtwin")

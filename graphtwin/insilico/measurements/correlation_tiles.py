@@ -15,10 +15,10 @@ from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
-from tqdm import tqdm
 
 from graphtwin.artifacts import write_atomic
 from graphtwin.execute import map_jobs
+from graphtwin.progress import tqdm
 from graphtwin.tuning import unit_vectors
 
 TILE = 2048  # units of a side of a tile

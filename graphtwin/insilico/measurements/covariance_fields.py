@@ -22,12 +22,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
-from tqdm import tqdm
 
 from graphtwin.execute import rng_for
 from graphtwin.insilico.measurements.field_fits import LEAST_R2, fit_gaussians, local_energy, smoothed
 from graphtwin.insilico.measurements.noise_maps import NoiseConfig, PatchNoise, answered_noise
 from graphtwin.insilico.responders import Responder, State, require_pictures_seen
+from graphtwin.progress import tqdm
 
 LEAST_DEVIATIONS = 4.0  # deviations of shifted answers by which an eigenvalue, or the length of an average, is beyond their extremes
 KEPT = 4  # dimensions of a unit, those that stand out most, whose axes and eigenvalues are told

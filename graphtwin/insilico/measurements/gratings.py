@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
-from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
 from graphtwin.insilico.measurements.series_answers import FRAMES_TOGETHER, answers_after_grey, screen_of
 from graphtwin.insilico.responders import Responder, inputs_of
 from graphtwin.insilico.stimuli import DriftingGrating
+from graphtwin.progress import tqdm
 from graphtwin.schema import UNIT_KEY
 from graphtwin.tuning import describe_tuning
 

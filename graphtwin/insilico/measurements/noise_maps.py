@@ -20,11 +20,11 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
-from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
 from graphtwin.insilico.responders import Responder, State, inputs_of, require_answers, require_differentiable
+from graphtwin.progress import tqdm
 
 Method = Literal["average", "ridge", "gradient"]
 FRAMES_TOGETHER = 240  # frames of a batch of clips

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
 from graphtwin.insilico.responders import Responder, State, inputs_of, require_answers
 from graphtwin.insilico.stimuli import Screen, Stimulus, render_batch
+from graphtwin.progress import tqdm
 
 FRAMES_TOGETHER = 180  # frames of a batch of clips; the memory of larger ones goes back to the system each time, which costs a third more
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 
 import numpy as np
 from jaxtyping import Float
-from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
 from graphtwin.insilico.responders import Responder, State
+from graphtwin.progress import tqdm
 
 BIN_S = 0.5  # seconds of a bin, as published
 LEFT_OUT_S = 1.0  # seconds at the start of each clip that do not count: answers there go to the clip's appearance

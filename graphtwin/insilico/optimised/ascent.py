@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from tqdm import tqdm
+
+from graphtwin.progress import tqdm
 
 if TYPE_CHECKING:
     import torch

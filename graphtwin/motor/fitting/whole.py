@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.execute import rng_for
 from graphtwin.motor.fitting.objective import Objective
 from graphtwin.motor.fitting.quasi_newton import Descent
 from graphtwin.motor.model import MotorConfig
+from graphtwin.progress import tqdm
 from graphtwin.shapes import Float
 
 OF_NOISE = 0.3  # unit of the log noise, which has no prior

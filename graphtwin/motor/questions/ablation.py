@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from graphtwin.execute import rng_for
 from graphtwin.motor.fitting import Fitted, FittedCircuit, spread_of
+from graphtwin.progress import tqdm
 from graphtwin.shapes import Float, Int
 from graphtwin.statistics import resample_units
 

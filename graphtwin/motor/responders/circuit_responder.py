@@ -143,7 +143,7 @@ class CircuitResponder:
             progress: Show a progress bar.
             state: None: a circuit has no channels of behaviour.
         """
-        from tqdm import tqdm
+        from graphtwin.progress import tqdm
 
         state_channels(self, state, len(video))
         found = np.empty((len(video), len(self.rows) + len(self.outputs)), dtype=np.float32)

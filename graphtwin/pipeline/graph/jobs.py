@@ -73,7 +73,7 @@ def run_jobs(jobs: list[Job], run: Path, workers: int, label: str) -> Results:
         workers: Number of processes, each of one thread.
         label: Text of the progress bar.
     """
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     assert len({job.key.stem for job in jobs}) == len(jobs), "two jobs share a file"
     missing = sorted((job for job in jobs if not _file(run, job).exists()), key=lambda job: -job.cost)

@@ -105,7 +105,7 @@ def run_fits(jobs: list[FitJob], workers: int, run: Path) -> None:
         workers: Number of processes.
         run: Folder of the run, in which its study is.
     """
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     missing = sorted((job for job in jobs if not _mark(run, job).exists()), key=lambda job: -job.fits)
     if not missing:

@@ -112,7 +112,7 @@ def write_scores(run: Path, study: MotorStudy, lesions: LesionArrays | None = No
 
 def _of_fits(run: Path, study: MotorStudy, first: FittedCircuit, lesions: LesionArrays | None, notes: list[str]) -> list[pd.DataFrame]:
     """Units of every fitted model; one that could not be fitted is noted."""
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     trials, parts = study.split.test(study.trials), []
     for job in tqdm(fit_jobs(study), desc="scores", unit="model", delay=2):

@@ -105,7 +105,7 @@ def run_orders(study: OrderStudy, run: Path) -> None:
         study: What is asked.
         run: Folder of the run, in which the study is.
     """
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     missing = [job for job in order_jobs(study) if not (run / job.file).exists()]
     if missing:

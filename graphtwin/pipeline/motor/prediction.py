@@ -137,7 +137,7 @@ Sink = Callable[[Path, FittedCircuit, StimulusFile], Any]
 
 def _write(fitted: FittedCircuit, stimulus: StimulusFile, path: Path, sink: Sink) -> None:
     """Write all parts, with a bar over those that take long."""
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     trials, steps = stimulus.values.shape[:2]
     n = -(-trials // fitted.config.batch) * -(-steps // fitted.config.window)

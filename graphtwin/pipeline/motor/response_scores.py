@@ -83,7 +83,7 @@ def _of_fits(run: Path, study: MotorStudy, notes: list[str]) -> tuple[dict[str, 
 
     A model that could not be fitted in some fold is noted, and left out in all.
     """
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     shape, folds = _measured(study).values.shape, list(_folds(study))
     by_model: dict[str, list[FitJob]] = defaultdict(list)

@@ -34,7 +34,7 @@ def write_pairs(synapses: Path, proximities: Path, neurons: Path, out: Path, for
         out: A .parquet or .csv for the pair table; its name with `.made.json` gets provenance and funnel.
         force: Whether these two files may be replaced where they are there.
     """
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     made = out.with_name(f"{out.name}.made.json")
     artifacts.require_new(out, force=force, inputs=(synapses, proximities, neurons))

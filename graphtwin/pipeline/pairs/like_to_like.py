@@ -116,7 +116,7 @@ def run_like_to_like(config: LikeToLikeConfig, out: Path, force: bool = False, d
 
 def _answer(config: LikeToLikeConfig, answer: Answer) -> None:
     """Fill in the answer to a question, step after step."""
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     with tqdm(total=STEPS_BEFORE, desc="like to like", unit="step") as bar:
 

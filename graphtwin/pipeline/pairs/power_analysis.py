@@ -105,7 +105,7 @@ def _axons(config: PowerConfig, design: Design) -> tuple[int, ...]:
 
 def _simulated(design: Design, cells: list[Cell], config: PowerConfig) -> pd.DataFrame:
     """What every estimate finds in every table, in an order that does not depend on the workers."""
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     firsts = range(0, config.tables, AT_ONCE)
     pieces = [(cell, config.seed, first, min(AT_ONCE, config.tables - first)) for cell in reversed(cells) for first in firsts]

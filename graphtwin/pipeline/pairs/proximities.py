@@ -78,7 +78,7 @@ def write_proximities(
         workers: Number of threads.
         force: Whether the two tables may be replaced where they are there.
     """
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     given = [path for path in (out, vertices_out, index_file) if path is not None]
     if len({path.absolute() for path in given}) < len(given):
@@ -118,7 +118,7 @@ def _index(
     workers: int,
 ) -> tuple[DendriteIndex, dict[int, int]]:
     """The index of the dendrites, read from its file or built (and written there), and which dendrites have gaps where it was built."""
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     if not dendrites and file is None:
         raise ValueError("no dendrites: give --dendrites, or --index with an index that was written before.")

@@ -82,7 +82,7 @@ def _validated(jobs: list[tuple[Recipe, int]], folder: Path) -> pd.DataFrame:
 
 def _fit(jobs: list[tuple[Recipe, int]], config: RobustConfig, folder: Path, what: str) -> None:
     """Fit what is missing, some at a time in a process."""
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     missing = [job for job in jobs if not (folder / WORK / f"{stem_of(*job)}.pt").exists()]
     parts = [missing[at : at + AT_ONCE] for at in range(0, len(missing), AT_ONCE)]

@@ -45,7 +45,7 @@ def write_scores(study: RobustStudy, recipes: dict[str, Recipe], folder: Path) -
         recipes: The recipe of every model.
         folder: Folder of the run.
     """
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     config = study.config
     done = map_jobs(_do, [(recipe,) for recipe in recipes.values()], common=(folder,), workers=config.workers, in_order=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
-from tqdm import tqdm
+
+from graphtwin.progress import tqdm
 
 ROUNDING = 1e-9  # share of a trace's range: what differences of a fitted trace leave where nothing happened
 # Frames of a trace: 60 traces of so many at 6.3 Hz gave a decay a frame of .78 (SD .11) for a true .80, traces of 40 frames .66 (.20) and

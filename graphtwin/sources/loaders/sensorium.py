@@ -179,7 +179,7 @@ def _trials(
     files: ArrayFiles, layout: ReleaseLayout, side: SideChannels, numbers: list[int], tiers: np.ndarray, n_units: int
 ) -> pd.DataFrame:
     """One row a trial that has a picture; all pictures have one size."""
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     kinds, images, n_repeats = (_of_trials(files, name, len(tiers)) for name in ("stimulus_type", "frame_image_id", "n_repeats"))
     rows = []

@@ -102,7 +102,7 @@ class Volume:
         Args:
             points_nm: Points in the volume, nm.
         """
-        from tqdm import tqdm
+        from graphtwin.progress import tqdm
 
         self.require_inside(points_nm)
         voxels = np.floor(points_nm / self.resolution_nm).astype(np.int64)

@@ -237,7 +237,7 @@ def _add_intervals(nwb: Any, scan: NwbScan) -> None:
 
 
 def _with_bar(starts: range, what: str) -> Iterable[int]:
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     return tqdm(starts, desc=what, unit="block", delay=2, leave=False, disable=None)
 

@@ -59,7 +59,7 @@ def write_dynamic(scan: Scan, folder: Path, truth: Path | None = None, played: I
     Returns:
         Path of every file written, sorted.
     """
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     name = f"dynamic{scan.name}-Video-{_hash(scan.name, scan.seed, scan.units, scan.table, scan.trials)}"
     passing = tqdm(played or play(scan), total=len(scan.trials), desc=name, unit="trial", delay=2, leave=False)

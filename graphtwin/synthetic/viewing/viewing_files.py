@@ -76,7 +76,7 @@ def write_viewing(config: ViewingConfig, folder: Path) -> None:
         config: What is simulated.
         folder: Folder to write into.
     """
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     for animal in range(1, config.animals + 1):
         session = _session(config, animal)

@@ -26,7 +26,7 @@ def write_skeletons(pieces: Iterable[Piece], volume: Any) -> None:
         pieces: Neurites, taken one by one; those of one root id follow each other.
         volume: The segmentation that the skeletons belong to.
     """
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     volume.skeleton.meta.info = {"@type": "neuroglancer_skeletons", "transform": IDENTITY, "vertex_attributes": ATTRIBUTES}
     volume.skeleton.meta.commit_info()

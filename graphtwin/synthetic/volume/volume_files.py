@@ -59,7 +59,7 @@ def write_volume(content: Content, folder: str | Path, n_meshes: int = 12) -> Wr
 
 def _write_voxels(content: Content, folder: Path, surfaces: Surfaces) -> tuple[Any, pd.DataFrame]:
     """Write segmentation and nuclei chunk by chunk, a nucleus where its own segment is; returns the segmentation and its contacts."""
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     segmentation = _new_volume(folder / "segmentation", content.block, mesh="mesh", skeletons="skeletons")
     nuclei = _new_volume(folder / "nuclei", content.block)

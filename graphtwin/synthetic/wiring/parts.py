@@ -51,7 +51,7 @@ def _write_missing(
     write: Callable[..., None], common: Sequence[Any], arguments: Sequence[tuple[Any, ...]], workers: int, what: str
 ) -> None:
     """Write those parts, the last argument of each its files, of which a file is missing."""
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     missing = [each for each in arguments if not all(path.exists() for path in each[-1])]
     with tqdm(total=len(arguments), initial=len(arguments) - len(missing), desc=what, unit="part") as bar:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from pydantic import BaseModel, ConfigDict, Field
-from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
+from graphtwin.progress import tqdm
 from graphtwin.sources.formats import Recording, Trial
 from graphtwin.twin.data.averages import with_showings
 from graphtwin.twin.data.scales import Scales, checked, measure, refuse_infinite, scaled

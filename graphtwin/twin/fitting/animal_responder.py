@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
-from tqdm import tqdm
 
 from graphtwin.coordinates import Monitor
 from graphtwin.insilico import State, state_channels
+from graphtwin.progress import tqdm
 from graphtwin.twin.data import scaled
 from graphtwin.twin.fitting.fitted_twin import FittedTwin
 

@@ -16,10 +16,10 @@ from itertools import product
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
+from graphtwin.progress import tqdm
 from graphtwin.twin.data import Clips
 from graphtwin.twin.model import FINE_CELLS, LEAST_SHARE, MovieDrive, energies_of_frames, taps_of
 

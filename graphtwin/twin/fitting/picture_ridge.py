@@ -19,8 +19,8 @@ from itertools import product
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from tqdm import tqdm
 
+from graphtwin.progress import tqdm
 from graphtwin.twin.data import Clips, Window
 from graphtwin.twin.model import BLOCKS, CELLS, LEAST_SHARE, PictureDrive, scattered
 

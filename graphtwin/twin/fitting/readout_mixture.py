@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from sklearn.cluster import KMeans
-from tqdm import tqdm
+
+from graphtwin.progress import tqdm
 
 EM_STEPS = 20  # steps of expectation and maximisation; a fixed number
 UNITS_A_COMPONENT = 50  # no more components than there are units for

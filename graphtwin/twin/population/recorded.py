@@ -7,10 +7,10 @@ from itertools import chain
 
 import numpy as np
 from jaxtyping import Float, Int
-from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
+from graphtwin.progress import tqdm
 from graphtwin.twin.data import Clips, joined_clips
 from graphtwin.twin.model import Twin
 from graphtwin.twin.scores import predict_trials, stimuli_together

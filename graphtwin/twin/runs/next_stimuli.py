@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
-from tqdm import tqdm
 
 from graphtwin.execute import rng_for
 from graphtwin.parallel import Device, device_of
+from graphtwin.progress import tqdm
 from graphtwin.statistics import NextExperiments, most_informative, next_experiments, require_budget, told_together
 from graphtwin.twin.runs.candidate_stimuli import Candidates, read_candidates
 from graphtwin.twin.runs.twin_folder import load_twin, open_animal

@@ -19,10 +19,10 @@ from itertools import islice
 
 import numpy as np
 from jaxtyping import Float, Int
-from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
+from graphtwin.progress import tqdm
 from graphtwin.twin.data import Clips, Window
 from graphtwin.twin.scores.holding import holding_groups
 from graphtwin.twin.scores.pooled_energies import PooledEnergies, pooled_energies

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from tqdm import tqdm
 
 from graphtwin.coordinates import frames_of
+from graphtwin.progress import tqdm
 from graphtwin.twin.data import TOGETHER, Clips, Window, joined_clips
 from graphtwin.twin.model import Twin, tensors
 from graphtwin.twin.scores.likelihood import Baseline, baseline_of

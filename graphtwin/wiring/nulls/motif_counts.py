@@ -100,7 +100,7 @@ def motifs(
     Returns:
         motif, observed, expected (mean of the null), low and high (its central 95 %), ratio, p (two-sided) and q (Benjamini-Hochberg).
     """
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     pre, post = np.asarray(pre_nucleus_id), np.asarray(post_nucleus_id)
     _require_edges(pre, post)

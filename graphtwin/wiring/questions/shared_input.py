@@ -115,7 +115,7 @@ def common_input(
         A row an axon, group and effect: observed, expected, n_targets, n_connected, n_unknown, p_axon (share of draws at least as
         correlated; of synapses only).
     """
-    from tqdm import tqdm
+    from graphtwin.progress import tqdm
 
     vectors = unit_vectors(responses)
     post = pairs["post_nucleus_id"].to_numpy()
