@@ -16,6 +16,7 @@ from graphtwin.cortex.identity import NAMING_ROLES, attach, nucleus_positions, r
 from graphtwin.cortex.other_animals import no_other_wiring, other_wiring
 from graphtwin.sources import SourceTables, Table
 from graphtwin.sources.formats import SYNAPTIC
+from graphtwin.told import told_as_table
 
 # Distance up to which two tables agree on the position of a nucleus. In the bundle positions differ by rounding; more means another frame
 # or another cell.
@@ -32,6 +33,7 @@ LABELS = {
 log = logging.getLogger("graphtwin")
 
 
+@told_as_table
 @dataclass(frozen=True)
 class Cortex:
     """Checked tables keyed by nucleus_id; unknown values are NaN or None, never filled in.

@@ -17,10 +17,12 @@ from graphtwin.mixed.design import column, group_codes, parse_formula
 from graphtwin.mixed.fitting import fit_mixed
 from graphtwin.mixed.result import MixedFit, slopes
 from graphtwin.statistics import benjamini_hochberg
+from graphtwin.told import told_by_fields
 
 LEVEL = 0.05  # q (false discovery rate) below which two slopes are said to disagree: the usual 5 %
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class MundlakComparison:
     """A model without and with the groups' mean covariate.

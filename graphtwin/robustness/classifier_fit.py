@@ -20,11 +20,13 @@ from graphtwin.robustness.recipes import CO_TRAINING, NOISE, SIMILARITY, SMOOTHI
 from graphtwin.robustness.settings import RobustConfig
 from graphtwin.robustness.teachers import principal, similarity
 from graphtwin.shapes import Float, Int
+from graphtwin.told import told_as_table
 from graphtwin.training import fit
 
 LARGEST = 0.99  # similarity beyond which a picture counts as no more alike: its inverse hyperbolic tangent has no end
 
 
+@told_as_table
 @dataclass(frozen=True)
 class FittedClassifier:
     """A classifier and how it did on the pictures that chose its epoch.

@@ -15,6 +15,7 @@ from graphtwin.execute import rng_for
 from graphtwin.robustness.identical_pictures import first_alike, require_apart
 from graphtwin.robustness.settings import RobustConfig
 from graphtwin.shapes import Bool, Float, Int
+from graphtwin.told import told_by_fields
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 BUNDLED = ("digits", "photographs")
@@ -30,6 +31,7 @@ FEWEST = 10  # pictures of a class below which no part of it can be kept for tes
 log = logging.getLogger("graphtwin")
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class LabelledPictures:
     """Pictures of classes, and which of them no classifier may see.

@@ -10,6 +10,7 @@ import pandas as pd
 
 from graphtwin import schema
 from graphtwin.schema import UNIT_KEY
+from graphtwin.told import told_by_fields
 from graphtwin.tuning.basis import Basis, fit_basis
 from graphtwin.tuning.curves import direction_degrees
 from graphtwin.tuning.embeddings import embeddings_table, funnel_row, normalise
@@ -20,6 +21,7 @@ FEWEST_SEEN = 3  # columns in which a unit must have been measured, or all where
 HALF = 0.5  # share of the directions in which a unit must have been measured
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class LearnedEmbeddings:
     """Embeddings learned from responses, with all that was learned on the way.

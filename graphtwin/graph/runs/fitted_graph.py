@@ -28,8 +28,10 @@ from graphtwin.graph.runs.rivals import PairRivals, fit_pair_rivals, label_rival
 from graphtwin.graph.runs.stacked_neurons import NeuronStacks
 from graphtwin.graph.runs.study import Study, read_study, study_files
 from graphtwin.kinds import RUN, require_kind
+from graphtwin.told import told_as_table
 
 
+@told_as_table
 @dataclass(frozen=True)
 class FittedGraph:
     """A fitted graph model, ready to predict.

@@ -33,6 +33,7 @@ from graphtwin.graph.model import Evidence
 from graphtwin.graph.settings import Settings
 from graphtwin.parallel import device_of
 from graphtwin.schema import DEPTH, UNIT_KEY
+from graphtwin.told import told_by_fields
 from graphtwin.tuning import node_features, permute_embeddings, speaking_units
 
 TABLES = (
@@ -42,6 +43,7 @@ TABLES = (
 LATERAL = "lateral"  # name of the task of the places beside depth
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class Study:
     """A cortex with its functional features, as the fits read it.

@@ -19,6 +19,7 @@ from jaxtyping import Float, Int
 from graphtwin.artifacts import write_atomic
 from graphtwin.execute import map_jobs
 from graphtwin.progress import tqdm
+from graphtwin.told import told_by_fields
 from graphtwin.tuning import unit_vectors
 
 TILE = 2048  # units of a side of a tile
@@ -40,6 +41,7 @@ class Tiles(Protocol):
         """The numbers of some units with others; NaN where there is none."""
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class SignalTiles:
     """Pearson correlations of responses.

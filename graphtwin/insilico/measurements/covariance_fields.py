@@ -28,6 +28,7 @@ from graphtwin.insilico.measurements.field_fits import LEAST_R2, fit_gaussians, 
 from graphtwin.insilico.measurements.noise_maps import NoiseConfig, PatchNoise, answered_noise
 from graphtwin.insilico.responders import Responder, State, require_pictures_seen
 from graphtwin.progress import tqdm
+from graphtwin.told import told_by_fields
 
 LEAST_DEVIATIONS = 4.0  # deviations of shifted answers by which an eigenvalue, or the length of an average, is beyond their extremes
 KEPT = 4  # dimensions of a unit, those that stand out most, whose axes and eigenvalues are told
@@ -44,6 +45,7 @@ class CovarianceConfig(BaseModel):
     shifts: int = Field(20, ge=5, description="Times that answers are shifted against the noise.")
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class Subspaces:
     """What each unit adds and squares, in a window around its field; in the units of its answers (per standard deviation, per its square).

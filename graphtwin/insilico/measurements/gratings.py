@@ -17,6 +17,7 @@ from graphtwin.insilico.responders import Responder, inputs_of
 from graphtwin.insilico.stimuli import DriftingGrating
 from graphtwin.progress import tqdm
 from graphtwin.schema import UNIT_KEY
+from graphtwin.told import told_by_fields
 from graphtwin.tuning import describe_tuning
 
 DIRECTIONAL = ["gosi", "gdsi", "osi", "dsi", "preferred_orientation", "preferred_direction"]  # columns that `describe_tuning` gives
@@ -44,6 +45,7 @@ class GratingConfig(BaseModel):
     contrast_sd: float = Field(2.0, gt=0, description="Amplitude, in standard deviations of the grey levels that the twin was trained on.")
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class GratingResponses:
     """Answers of one animal's units to drifting gratings.

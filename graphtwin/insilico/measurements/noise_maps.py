@@ -25,6 +25,7 @@ from graphtwin.coordinates import frames_of
 from graphtwin.execute import rng_for
 from graphtwin.insilico.responders import Responder, State, inputs_of, require_answers, require_differentiable
 from graphtwin.progress import tqdm
+from graphtwin.told import told_by_fields
 
 Method = Literal["average", "ridge", "gradient"]
 FRAMES_TOGETHER = 240  # frames of a batch of clips
@@ -47,6 +48,7 @@ class NoiseConfig(BaseModel):
     seed: int = Field(0, ge=0, description="Seed of the noise.")
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class NoiseMaps:
     """Maps of all units, in the units of their answers per standard deviation of the noise (squared: per its square).

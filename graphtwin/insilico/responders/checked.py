@@ -16,6 +16,7 @@ from graphtwin.insilico.responders.ensemble import Ensemble
 from graphtwin.insilico.responders.responder import Described, Responder, State, described, require_differentiable
 from graphtwin.insilico.stimuli import in_words
 from graphtwin.schema import UNIT_KEY, as_ids
+from graphtwin.told import told_by_fields
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +26,7 @@ SAME = 0.05  # deviations of a unit's answers by which they may differ when a cl
 log = logging.getLogger("graphtwin")
 
 
+@told_by_fields
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Checked(Described):
     """A responder whose answers are refused, in words, where they have another shape or are no numbers.

@@ -13,11 +13,13 @@ from graphtwin.coordinates import Monitor
 from graphtwin.insilico.responders.responder import Responder, State, inputs_of, levels_of, require_differentiable
 from graphtwin.insilico.stimuli import Level, as_level
 from graphtwin.schema import UNIT_KEY
+from graphtwin.told import told_by_fields
 
 if TYPE_CHECKING:
     import torch
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class Ensemble:
     """Responders that agree in units, size, frame rate and screen, and answer together.

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from graphtwin.config import nearest_of
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 from graphtwin.insilico.stimuli import Level, as_level
+from graphtwin.told import told_by_fields
 
 if TYPE_CHECKING:
     import torch
@@ -83,6 +84,7 @@ class DifferentiableResponder(Responder, Protocol):
         """The answers of `respond_clips`, as a tensor that is differentiable in the grey levels of the clips."""
 
 
+@told_by_fields
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Described:
     """What a responder states of itself, for adapters to hold; see `Responder`."""

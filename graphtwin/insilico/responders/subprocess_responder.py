@@ -38,6 +38,7 @@ from graphtwin.config import validate
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 from graphtwin.insilico.responders.answers import require_shape
 from graphtwin.insilico.responders.responder import Described, State, state_channels
+from graphtwin.told import told_by_fields
 
 LONGEST_WAIT_S = 0.02  # seconds between two looks for a file, at most
 STOP_S = 5.0  # seconds that a program has to end by itself
@@ -194,6 +195,7 @@ def _end(running: subprocess.Popen[bytes], folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@told_by_fields
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SubprocessResponder(Described):
     """A program that answers through files, as this module's protocol says; it ends with the responder, or at `close`."""

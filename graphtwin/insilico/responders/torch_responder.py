@@ -11,11 +11,13 @@ from jaxtyping import Float
 
 from graphtwin.insilico.responders.answers import require_shape
 from graphtwin.insilico.responders.responder import Described, State, state_channels
+from graphtwin.told import told_by_fields
 
 if TYPE_CHECKING:
     import torch
 
 
+@told_by_fields
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TorchResponder(Described):
     """A module that maps grey levels to expected responses, differentiable as torch makes it.

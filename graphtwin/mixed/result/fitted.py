@@ -19,6 +19,7 @@ from graphtwin.mixed.result.predictions import predicted, simulated
 from graphtwin.mixed.result.profile import HeldLikelihood, profile_bounds
 from graphtwin.mixed.result.stored import stored_entries
 from graphtwin.shapes import Float
+from graphtwin.told import told_as_table
 
 SHOWN = 6  # fixed effects that the short text of a model names
 
@@ -36,6 +37,7 @@ class Source:
     held: Callable[[pd.DataFrame], HeldLikelihood]
 
 
+@told_as_table
 @dataclass(frozen=True)
 class MixedFit:
     """A generalised linear mixed model at the maximum of its Laplace likelihood; one that found no maximum does not exist.

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphtwin.shapes import Bool, Float, Int
+from graphtwin.told import told_by_fields
 
 SHOWN = 4  # names that an error shows
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class Circuit:
     """Neurons as nodes, chemical synapses and gap junctions as edges; a neuron's number is its place in `names`.

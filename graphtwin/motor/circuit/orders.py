@@ -15,6 +15,7 @@ from graphtwin.motor.circuit.circuit import SHOWN, Circuit
 from graphtwin.motor.circuit.of_source import rows_by_root
 from graphtwin.shapes import Float, Int
 from graphtwin.sources import RECRUITMENT, SourceTables
+from graphtwin.told import told_by_fields
 
 FEWEST = 8  # motor neurons, homologues counted once, below which an order is no order to predict: two are held out, six left
 BETWEEN = re.compile(r"[\s_\-.,/()]+")  # what stands between the parts of a name
@@ -25,6 +26,7 @@ MOST = 6  # homologues of one neuron: two sides of three segments
 log = logging.getLogger("graphtwin")
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class Orders:
     """When motor neurons fire.

@@ -13,6 +13,7 @@ from graphtwin.motor.circuit.of_source import rows_by_root
 from graphtwin.motor.circuit.trials import Trials
 from graphtwin.shapes import Bool, Float, Int
 from graphtwin.sources import OF_ANOTHER, RESPONSES, SourceTables, Table
+from graphtwin.told import told_by_fields
 
 ENDS = {"pre": "stimulated", "post": "responding"}  # what either neuron of a row is
 TO_SD = 1.4826  # SD over the median distance from the median, of normal values
@@ -20,6 +21,7 @@ TO_SD = 1.4826  # SD over the median distance from the median, of normal values
 log = logging.getLogger("graphtwin")
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class Responses:
     """What each neuron did when one was stimulated.

@@ -9,8 +9,10 @@ import numpy as np
 
 from graphtwin.motor.circuit.circuit import Circuit
 from graphtwin.shapes import Float, Int
+from graphtwin.told import told_by_fields
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class Trials:
     """Trials of one length: what went in, what was recorded.

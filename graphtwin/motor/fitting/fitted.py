@@ -19,6 +19,7 @@ from graphtwin.motor.circuit import Circuit
 from graphtwin.motor.fitting.fits import PLAIN, Simulated, answers, of_plain, plain, spread_of
 from graphtwin.motor.model import CircuitNetwork, MotorConfig
 from graphtwin.shapes import Float, Int
+from graphtwin.told import told_as_table
 
 TOLD = 0.5  # share of the prior's width below which a spread over fits says that the data told: half of it is one bit
 SHOWN = 4  # names that an error shows
@@ -45,6 +46,7 @@ class Fitted(Protocol):
         """The same with some neurons and edges removed."""
 
 
+@told_as_table
 @dataclass(frozen=True)
 class FittedCircuit:
     """Fits of one circuit to the same trials: the first at the prior's mean, each other from its own draw of the prior.

@@ -26,12 +26,14 @@ from graphtwin.motor.responders.senses import Senses, Strength, require_senses
 from graphtwin.motor.responders.visual_field import EyeMap
 from graphtwin.schema import IMAGED_AT, NEURON
 from graphtwin.shapes import Float, Int
+from graphtwin.told import told_by_fields
 
 ANSWERS = 1  # session of all units of a circuit, which has none
 OF_NEURONS, OF_OUTPUTS = 1, 2  # scan_idx of neurons and of outputs
 TOGETHER = 16  # clips that are run side by side, as many as the widest block of the time loop has columns
 
 
+@told_by_fields
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CircuitResponder:
     """One fit of a circuit; see `insilico.DifferentiableResponder`.

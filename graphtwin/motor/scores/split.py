@@ -11,11 +11,13 @@ from graphtwin.execute import rng_for
 from graphtwin.motor.circuit import Circuit, Trials
 from graphtwin.motor.questions import stimulates
 from graphtwin.shapes import Int
+from graphtwin.told import told_by_fields
 
 RARE = 0.25  # share of the trials: a neuron stimulated in more of them (a sense that always has input) is none to hold out
 FEWEST = 4  # trials below which nothing is left to fit and to stop by once some are held out
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class Split:
     """Three kinds of held-out, by name, so that it means the same in any order.

@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from graphtwin.coordinates import MINNIE65_MONITOR, Monitor
 from graphtwin.sources.formats.gaze import Gaze
+from graphtwin.told import told_as_table
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Trial:
     eye_position: Float[np.ndarray, "frames xy"]
 
 
+@told_as_table
 @dataclass(frozen=True)
 class Recording:
     """Recording of one animal or scan.

@@ -11,6 +11,7 @@ import pandas as pd
 
 from graphtwin import schema
 from graphtwin.schema import AXES
+from graphtwin.told import told_as_table, told_by_fields
 
 Role = Literal[
     "coregistration",
@@ -40,6 +41,7 @@ SINGLE = "_single"  # ending of the role of a table of single responses, of whic
 CELL_TABLES = ("cell_types_fine", "cell_types_coarse", "somata", "nuclei")  # roles of tables of cells whether or not they have a function
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class Table:
     """One checked table: house column names, ids int64, positions in um of the pia frame.
@@ -102,6 +104,7 @@ class Offers:
         return ", ".join([*there, wiring[self.wiring], *others])
 
 
+@told_as_table
 @dataclass(frozen=True)
 class SourceTables:
     """Everything a source knows, and the sha256 of every file it read, the TOML among them.

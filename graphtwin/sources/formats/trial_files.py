@@ -12,10 +12,12 @@ import numpy as np
 
 from graphtwin.extras import require_packages
 from graphtwin.shapes import Float
+from graphtwin.told import told_by_fields
 
 ARRAYS = {"stimulus": "stimulated", "activity": "recorded", "output": "outputs"}  # array -> the names of its columns
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class TrialArrays:
     """The content of a file of trials, under the names of neurons.

@@ -13,12 +13,14 @@ from jaxtyping import Float
 from graphtwin.coordinates import Monitor
 from graphtwin.insilico import State, state_channels
 from graphtwin.progress import tqdm
+from graphtwin.told import told_by_fields
 from graphtwin.twin.data import scaled
 from graphtwin.twin.fitting.fitted_twin import FittedTwin
 
 CHUNK = 300  # frames of a stimulus in memory at a time
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class AnimalResponder:
     """One animal of a twin in eval mode; see `insilico.DifferentiableResponder`."""

@@ -18,6 +18,7 @@ from graphtwin.execute import seed_for, torch_seeded
 from graphtwin.parallel import Device, device_of
 from graphtwin.schema import IMAGED_AT, UNIT_KEY
 from graphtwin.sources.formats import Gaze, Recording
+from graphtwin.told import told_as_table, told_by_fields
 from graphtwin.twin.data import ADVICE, ClipConfig, Clips, Scales, View, held_out_clips, view_of, with_showings
 from graphtwin.twin.fitting.foundation import Trained, monitor_of
 from graphtwin.twin.model import AnimalStart, Twin
@@ -28,6 +29,7 @@ SHOWN = 4  # animals that the short text of a twin names
 PLACES = "readout.residual"  # end of the names of weights that say where units look
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class KnownAnimal:
     """What a twin knows of an animal it was fitted on.
@@ -63,6 +65,7 @@ class KnownAnimal:
         return self.frame_rate_hz if np.isnan(self.frame_rate_hz) else config.frame_rate_hz or self.frame_rate_hz
 
 
+@told_as_table
 @dataclass(frozen=True)
 class FittedTwin:
     """A twin that predicts, with what it knows of its animals.

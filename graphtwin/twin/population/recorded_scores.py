@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 
 from graphtwin.execute import rng_for
 from graphtwin.statistics import draw_counts, percentile_interval, resample_units
+from graphtwin.told import told_by_fields
 from graphtwin.twin.population.held_out_pairs import halves_apart, halves_of
 from graphtwin.twin.population.latent_fit import fit_population
 from graphtwin.twin.population.latent_model import (
@@ -36,6 +37,7 @@ from graphtwin.twin.population.recorded import RecordedPopulation
 REPLICATES = 400  # resamples of trials or units behind an interval
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class PopulationReport:
     """A latent population model of a recording, and its scores.

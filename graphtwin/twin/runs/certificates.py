@@ -13,6 +13,7 @@ import pandas as pd
 from graphtwin import artifacts
 from graphtwin.kinds import TWIN, folders_of
 from graphtwin.sources import open_recording
+from graphtwin.told import told_by_fields
 from graphtwin.twin.runs.answering import warn_of_ridges, warn_of_what_is_shared
 from graphtwin.twin.runs.held_out_trials import held_out_tiers
 from graphtwin.twin.runs.in_silico import stimulus_clips
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from graphtwin.twin.fitting import AnimalResponder, FittedTwin
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class Certificate:
     """How far twins of the same animals agree.

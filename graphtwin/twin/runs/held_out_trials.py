@@ -15,6 +15,7 @@ from graphtwin.kinds import TWIN, folders_of
 from graphtwin.parallel import Device, device_of
 from graphtwin.sources import open_recording
 from graphtwin.sources.formats import Recording
+from graphtwin.told import told_by_fields
 from graphtwin.twin.runs.answering import joined_stamps
 from graphtwin.twin.runs.twin_folder import load_twin, open_animal
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 SCORED_TIERS = ("test", "oracle")  # tiers of repeated clips in the releases of 2022 and 2023
 
 
+@told_by_fields
 @dataclass(frozen=True)
 class Scored:
     """How well a model predicts held-out trials.
