@@ -182,12 +182,8 @@ class Deaf:
     """A responder without gradients."""
 
     def __init__(self, of):
-        self.of = of
-
-    def __getattr__(self, name: str):
-        if name in ("drive", "device", "members"):
-            raise AttributeError(name)
-        return getattr(self.of, name)
+        for name in set(dir(of)) - set(dir(self)) - {"drive", "device", "members"}:
+            setattr(self, name, getattr(of, name))
 
 
 def test_responders_without_gradients_are_refused_in_words():
