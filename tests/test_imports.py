@@ -8,6 +8,7 @@ import dis
 import importlib
 import subprocess
 import sys
+import tomllib
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,6 +141,25 @@ def test_editors_and_type_checkers_see_every_public_name_where_it_is_defined():
     stub = ast.parse((ROOT / "graphtwin/__init__.pyi").read_text(encoding="utf-8")).body
     seen = {name.asname: (node.module, name.name) for node in stub if isinstance(node, ast.ImportFrom) for name in node.names}
     assert seen == {name: (module, of) if of else ("graphtwin", name) for name, (module, of) in graphtwin._PUBLIC.items()}
+
+
+FAMILIES = ("explorer", "graph", "insilico", "mixed", "motor", "robustness", "twin")
+
+
+def test_completion_lists_every_name_of_every_public_package():
+    for package in (graphtwin, *(getattr(graphtwin, name) for name in FAMILIES)):
+        assert set(package.__all__) <= set(dir(package)), package.__name__
+
+
+def test_type_checkers_are_strict_about_every_module_that_a_public_name_comes_from():
+    """A script of a user is checked beside them: `tests/typed/user_script.py`."""
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]
+    (strict,) = [part["module"] for part in told["overrides"] if part.get("disallow_any_generics")]
+    packages = (graphtwin, *(getattr(graphtwin, name) for name in FAMILIES))
+    made = {getattr(getattr(package, name), "__module__", "") for package in packages for name in package.__all__}
+    made = {module for module in made | {package.__name__ for package in packages} if module.startswith("graphtwin")}
+    assert sorted(made - set(strict)) == []
+    assert "tests.typed.user_script" in {*strict} & {*told["modules"]}
 
 
 def test_every_public_name_can_be_imported():

@@ -243,7 +243,7 @@ def _label(
         both = values.notna() & here.notna()
         _count_agreement(label, table.origin, values[both] == here[both], "nuclei", funnel)
         values = values.where(values.notna(), here)
-    return values.where(values.notna(), None).to_numpy(dtype=object)
+    return np.asarray(values.where(values.notna(), None).to_numpy(dtype=object))
 
 
 def _count_moved(tables: SourceTables, positions: pd.DataFrame, funnel: Funnel) -> None:

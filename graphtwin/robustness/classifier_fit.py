@@ -16,13 +16,14 @@ from graphtwin.artifacts import read_tensors, write_tensors
 from graphtwin.execute import seed_for, torch_seeded
 from graphtwin.robustness.classifier import Classifier
 from graphtwin.robustness.pictures import LabelledPictures
-from graphtwin.robustness.recipes import CO_TRAINING, NOISE, SIMILARITY, SMOOTHING, Recipe
+from graphtwin.robustness.recipes import CO_TRAINING, NOISE, NONE, SIMILARITY, SMOOTHING, Recipe
 from graphtwin.robustness.settings import RobustConfig
 from graphtwin.robustness.teachers import principal, similarity
 from graphtwin.shapes import Float, Int
 from graphtwin.told import told_as_table
 from graphtwin.training import fit
 
+BY_LABELS = Recipe(NONE)
 LARGEST = 0.99  # similarity beyond which a picture counts as no more alike: its inverse hyperbolic tangent has no end
 
 
@@ -122,20 +123,25 @@ def _unbounded(of: torch.Tensor) -> torch.Tensor:
 
 
 def fit_classifier(
-    data: LabelledPictures, recipe: Recipe, teacher: Float[np.ndarray, "pictures _"] | None, config: RobustConfig, number: int
+    data: LabelledPictures,
+    recipe: Recipe = BY_LABELS,
+    teacher: Float[np.ndarray, "pictures _"] | None = None,
+    config: RobustConfig | None = None,
+    number: int = 0,
 ) -> FittedClassifier:
     """Fit one classifier to the training pictures of its seed.
 
     Args:
         data: Pictures with labels; those of tests are not looked at.
-        recipe: How it is trained.
+        recipe: How it is trained; by labels alone by default.
         teacher: The teacher's rows for all pictures, of which those of tests are not looked at; None for recipes without one.
-        config: Settings.
+        config: Settings; the usual by default.
         number: Number of the seed, which draws first weights, training pictures and batches: the same for every recipe.
 
     Raises:
         FloatingPointError: Weights that became infinite.
     """
+    config = config or RobustConfig()
     training, validation = data.training(config.validation, config.seed, number)
     pictures, label = torch.from_numpy(data.pictures), torch.from_numpy(data.label)
     rows = None
@@ -150,7 +156,7 @@ def fit_classifier(
 
     def batches(rng: np.random.Generator) -> Iterator[partial[torch.Tensor]]:
         order = torch.from_numpy(rng.permutation(training))
-        for part in order.split(min(config.batch, len(training)))[:n_batches]:
+        for part in torch.split(order, min(config.batch, len(training)))[:n_batches]:
             yield partial(model.loss, pictures[part], label[part], None if taught is None else taught[part])
 
     def validation_loss() -> float:

@@ -23,7 +23,7 @@ def _noise(pictures: np.ndarray, strength: float, rng: np.random.Generator) -> n
 
 def _blur(pictures: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     """A Gaussian of an SD, in sizes of a picture."""
-    return gaussian_filter(pictures, (0, *(strength * side for side in pictures.shape[1:])), mode="nearest")
+    return np.asarray(gaussian_filter(pictures, (0, *(strength * side for side in pictures.shape[1:])), mode="nearest"))
 
 
 def _contrast(pictures: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
@@ -85,4 +85,4 @@ def distorted(pictures: Pictures, kind: str, strength: float, seed: int) -> Pict
     """
     make, _ = DISTORTIONS[kind]
     rng = rng_for(seed, "distortion", kind, f"{strength:g}")
-    return np.clip(make(np.asarray(pictures, np.float64), strength, rng), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(make(np.asarray(pictures, np.float64), strength, rng), 0, 1).astype(np.float32))

@@ -81,19 +81,20 @@ class LabelledPictures:
         return np.setdiff1d(rows, validation), validation
 
 
-def load_pictures(source: str | Path, config: RobustConfig) -> LabelledPictures:
+def load_pictures(source: str | Path, config: RobustConfig | None = None) -> LabelledPictures:
     """Pictures by name, or of a folder.
 
     Args:
         source: digits (of scikit-learn, 8 x 8), photographs (pieces of those that installed packages ship: which one is it of?), or a
             folder with a folder of images a class, or with `train` and `test`, each with these.
-        config: Settings: how many pictures, what share is kept for tests.
+        config: Settings: how many pictures, what share is kept for tests; the usual by default.
 
     Raises:
         ValueError: Fewer than two classes, a class of fewer than ten pictures or of none to train on, a folder without images beside
             others with, images that are no pictures or have different sizes, the same picture in `train` and in `test`.
         FileNotFoundError: No such name or folder, or a folder without images.
     """
+    config = config or RobustConfig()
     if str(source) == "digits":
         return _digits(config)
     if str(source) == "photographs":

@@ -127,4 +127,4 @@ def told_responses(path: Path, data: LabelledPictures) -> Float[np.ndarray, "pic
             f"{path}: NaN or infinite responses to {len(bad)} of {len(found)} pictures, first {data.keys[bad[0]]!r}. Leave out the units "
             "that were not recorded throughout, or take these pictures away."
         )
-    return found
+    return np.asarray(found)

@@ -76,7 +76,7 @@ def standardised(responses: Num[np.ndarray, "pictures units"], of: str) -> Float
         )
     if not varies.all():
         log.info("%s: %d of %d units answer all pictures alike, and are left out.", of, int((~varies).sum()), len(varies))
-    return ((values - values.mean(0)) / np.where(varies, deviation, 1))[:, varies].astype(np.float32)
+    return np.asarray(((values - values.mean(0)) / np.where(varies, deviation, 1))[:, varies].astype(np.float32))
 
 
 def principal(rows: Float[np.ndarray, "pictures _"], n: int) -> Float[np.ndarray, "pictures components"]:

@@ -237,7 +237,7 @@ class Scorer:
         """Write the logits of a tile of pairs."""
         head, cells, n = self.network.head, self.cells, out.numel()
         features = room.features[:, :n]
-        self._features(features.unflatten(1, out.shape), cells.roles.axons[axons], columns, shown)
+        self._features(torch.unflatten(features, 1, out.shape), cells.roles.axons[axons], columns, shown)
         hidden, mixed = room.hidden[:n], room.mixed[:n]
         torch.add(cells.axon[axons, None], self.target[None, columns], out=hidden.view(*out.shape, -1))
         functional.hardswish(hidden.addmm_(features.T, self.pair), inplace=True)

@@ -127,7 +127,7 @@ class FittedGraph:
         if model in self.networks:
             found: np.ndarray = getattr(predict_rows(self.neurons[self.networks[model]], rows), task)
             return found
-        return label_rival(self.study, model, task)[rows]
+        return np.asarray(label_rival(self.study, model, task)[rows])
 
     def places(self, task: str, model: str, rows: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "rows 2"]:
         """Mean and standard deviation of a task of `Study.places` (um), for rows of `inputs` that are asked about."""
@@ -138,7 +138,7 @@ class FittedGraph:
         if model in self.networks:
             found = predict_rows(self.neurons[self.networks[model]], rows)
             return np.column_stack([found.position[:, axis], found.position_sd[:, axis]])
-        return place_rival(self.study, model, axis)[rows]
+        return np.asarray(place_rival(self.study, model, axis)[rows])
 
 
 def load_graph(run: str | Path) -> FittedGraph:

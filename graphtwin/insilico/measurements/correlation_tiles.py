@@ -58,14 +58,14 @@ class SignalTiles:
     @property
     def n(self) -> int:
         """Number of units."""
-        return self.vectors.shape[1]
+        return int(self.vectors.shape[1])
 
     def __call__(self, rows: slice, columns: slice) -> Float[np.ndarray, "rows columns"]:
         """Correlations of one member, NaN for units that do not vary; of several their spread."""
         each = [np.clip(one[rows] @ one[columns].T, -1.0, 1.0) for one in self.vectors]
         if self.about_first:
             return np.asarray(np.sqrt(np.mean([np.square(one - each[0]) for one in each[1:]], axis=0)))
-        return each[0] if len(each) == 1 else np.std(each, axis=0, ddof=1)
+        return np.asarray(each[0] if len(each) == 1 else np.std(each, axis=0, ddof=1))
 
 
 def correlated(responses: Float[np.ndarray, "*members units bins"], about_first: bool = False) -> SignalTiles:

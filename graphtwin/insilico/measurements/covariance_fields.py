@@ -210,7 +210,7 @@ def _of_unit(
 
 
 def _covariance(seen: Float[np.ndarray, "samples inputs"], answers: Float[np.ndarray, " samples"]) -> Float[np.ndarray, "inputs inputs"]:
-    return seen.T @ (seen * answers[:, None]) / (2 * len(seen))
+    return np.asarray(seen.T @ (seen * answers[:, None]) / (2 * len(seen)))
 
 
 def _envelopes(patterns: Float[np.ndarray, "units some lags rows columns"]) -> Float[np.ndarray, "units some rows columns"]:

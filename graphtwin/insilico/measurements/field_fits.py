@@ -124,7 +124,7 @@ def _noise(part: Float[np.ndarray, "units rows columns"]) -> Float[np.ndarray, "
 
 def _peak_z(part: Float[np.ndarray, "units rows columns"]) -> Float[np.ndarray, " units"]:
     peak, noise = np.abs(part).reshape(len(part), -1).max(1), _noise(part)
-    return np.divide(peak, noise, out=np.full(len(part), np.nan), where=noise > 0)
+    return np.asarray(np.divide(peak, noise, out=np.full(len(part), np.nan), where=noise > 0))
 
 
 def _fitted(power: Float[np.ndarray, "units rows columns"], grid: Float[np.ndarray, "xy places"]) -> pd.DataFrame:

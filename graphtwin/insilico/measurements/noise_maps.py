@@ -264,4 +264,4 @@ def _patch_sums(slopes: Float[np.ndarray, "clips frames height width"], noise: P
     """Derivatives to the patches of each pattern: sums over their pixels and frames."""
     starts = [np.arange(0, side, edge) for side, edge in zip(noise.size, noise.pixels, strict=True)]
     in_patches = np.add.reduceat(np.add.reduceat(slopes, starts[0], axis=2), starts[1], axis=3)
-    return in_patches.reshape(len(slopes), -1, noise.held, noise.grid[0] * noise.grid[1]).sum(2)
+    return np.asarray(in_patches.reshape(len(slopes), -1, noise.held, noise.grid[0] * noise.grid[1]).sum(2))

@@ -50,7 +50,8 @@ class Checked(Described):
     @property
     def device(self) -> torch.device:
         """Device of the responder that is asked."""
-        return self.responder.device  # type: ignore[attr-defined]
+        device: torch.device = self.responder.device  # type: ignore[attr-defined]
+        return device
 
     def respond(
         self, video: Float[np.ndarray, "frames height width"], progress: bool = False, state: State | None = None

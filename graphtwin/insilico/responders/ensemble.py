@@ -105,7 +105,8 @@ class Ensemble:
     @property
     def device(self) -> torch.device:
         """Device of the first member, to which the others' gradients come."""
-        return self.members[0].device  # type: ignore[attr-defined]
+        device: torch.device = self.members[0].device  # type: ignore[attr-defined]
+        return device
 
     def respond(
         self, video: Float[np.ndarray, "frames height width"], progress: bool = False, state: State | None = None

@@ -223,7 +223,7 @@ class SubprocessResponder(Described):
         self, video: Float[np.ndarray, "frames height width"], progress: bool = False, state: State | None = None
     ) -> Float[np.ndarray, "frames units"]:
         """Expected responses to a video, which the program sees in one piece."""
-        return self.respond_clips(video[None], state)[0]
+        return np.asarray(self.respond_clips(video[None], state)[0])
 
     def respond_clips(
         self, clips: Float[np.ndarray, "clips frames height width"], state: State | None = None

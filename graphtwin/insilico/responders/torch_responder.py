@@ -55,7 +55,7 @@ class TorchResponder(Described):
         self, video: Float[np.ndarray, "frames height width"], progress: bool = False, state: State | None = None
     ) -> Float[np.ndarray, "frames units"]:
         """Expected responses to a video, which the module sees in one piece: nothing says how much of the past it remembers."""
-        return self.respond_clips(video[None], state)[0]
+        return np.asarray(self.respond_clips(video[None], state)[0])
 
     def respond_clips(
         self, clips: Float[np.ndarray, "clips frames height width"], state: State | None = None

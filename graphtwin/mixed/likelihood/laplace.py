@@ -180,7 +180,7 @@ def _shortened(point: Point, step: np.ndarray) -> np.ndarray:
     if isinstance(point, FieldPoint):
         return step * min(1.0, LONGEST_STEP / max(float(np.abs(point.moved(step)).max()), 1e-300))
     cut = np.clip(step, -LONGEST_STEP, LONGEST_STEP)
-    return cut if point.score_modes @ cut > 0 else step * (LONGEST_STEP / max(LONGEST_STEP, np.abs(step).max()))
+    return np.asarray(cut if point.score_modes @ cut > 0 else step * (LONGEST_STEP / max(LONGEST_STEP, np.abs(step).max())))
 
 
 def _improved(model: Model, point: Point, move: np.ndarray, step: np.ndarray) -> Point:

@@ -32,7 +32,7 @@ def quantile_residuals(fit: MixedFit, table: pd.DataFrame, seed: int) -> Float[n
     """
     y = numbers_of(table, parse_formula(fit.formula).response)
     below, at = distribution_of(fit, table).cumulative(y, fit.predict(table), fit.shape)
-    return below + rng_for(seed, "quantile residuals").random(len(y)) * (at - below)
+    return np.asarray(below + rng_for(seed, "quantile residuals").random(len(y)) * (at - below))
 
 
 def check_residuals(fit: MixedFit, table: pd.DataFrame, seed: int, n_simulations: int = N_SIMULATIONS) -> pd.DataFrame:

@@ -94,7 +94,7 @@ def _gradient(fit: MixedFit, covariate: str) -> Float[np.ndarray, "patterns fixe
     rows = np.einsum("qk,qkp->qp", by_feature, fit.weight)
     if not np.abs(rows).max() > 0:
         raise ValueError(f"slope of {covariate}: it is no fixed effect of this model.")
-    return rows
+    return np.asarray(rows)
 
 
 def _mean_product(fit: MixedFit, rest: tuple[str, ...], place: dict[tuple[str, ...], int]) -> np.ndarray:

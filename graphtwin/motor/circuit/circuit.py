@@ -114,7 +114,7 @@ def _require_names(names: tuple[str, ...]) -> None:
 def _repeated(names: tuple[str, ...]) -> list[str]:
     """Names that occur more than once, sorted."""
     values, times = np.unique(np.array(names), return_counts=True)
-    return values[times > 1].tolist()
+    return [str(name) for name in values[times > 1]]
 
 
 def _require_columns(circuit: Circuit) -> None:

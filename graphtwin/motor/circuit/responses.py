@@ -166,7 +166,7 @@ def _threshold(values: Float[np.ndarray, "stimulated responding"], beyond: float
 
 def _are_some(values: Float[np.ndarray, "stimulated responding"], threshold: float) -> Bool[np.ndarray, "stimulated responding"]:
     """Which responses are beyond a size; none that was not measured."""
-    return np.abs(np.nan_to_num(values)) > threshold
+    return np.asarray(np.abs(np.nan_to_num(values)) > threshold)
 
 
 def _of_circuit(frame: pd.DataFrame, origin: str, circuit: Circuit) -> pd.DataFrame:

@@ -30,7 +30,12 @@ log = logging.getLogger("graphtwin")
 
 
 def fit_circuit(
-    circuit: Circuit, trials: Trials, config: MotorConfig, seed: int = 0, checkpoints: Path | None = None, progress: bool = False
+    circuit: Circuit,
+    trials: Trials,
+    config: MotorConfig | None = None,
+    seed: int = 0,
+    checkpoints: Path | None = None,
+    progress: bool = False,
 ) -> FittedCircuit:
     """Find strengths, time constants and constant inputs with which a circuit does what was recorded.
 
@@ -40,7 +45,7 @@ def fit_circuit(
     Args:
         circuit: The circuit.
         trials: What went in and what was recorded.
-        config: Settings.
+        config: Settings; the usual by default.
         seed: Root of the random draws: held-out trials, the order of batches, draws from priors.
         checkpoints: Folder of checkpoints, one a fit; None keeps none.
         progress: Show a bar a fit.
@@ -49,6 +54,7 @@ def fit_circuit(
         ValueError: Trials of another circuit, or fewer than two.
         FloatingPointError: A state or a weight that left all bounds.
     """
+    config = config or MotorConfig()
     if config.silent_output == "zero":
         _warn_of_negative(trials)
     found = fit_networks(

@@ -83,7 +83,7 @@ def changes(
 
     whole = output(fitted)
     shown = tqdm(lesions, desc="lesions", unit="lesion", delay=2)
-    return np.stack([output(fitted.without(one.neurons, one.edges)) for one in shown]) - whole
+    return np.asarray(np.stack([output(fitted.without(one.neurons, one.edges)) for one in shown]) - whole)
 
 
 def ablate(

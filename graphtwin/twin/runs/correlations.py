@@ -57,12 +57,12 @@ class BlockTiles:
     @property
     def n(self) -> int:
         """Number of units."""
-        return self.blocks.shape[1]
+        return int(self.blocks.shape[1])
 
     def __call__(self, rows: slice, columns: slice) -> Float[np.ndarray, "rows columns"]:
         """See `insilico.Tiles`."""
         each = self.blocks[:, rows, columns]
-        return np.std(each, axis=0, ddof=1) if self.spread else each.mean(0)
+        return np.asarray(np.std(each, axis=0, ddof=1) if self.spread else each.mean(0))
 
 
 def correlate_twin(

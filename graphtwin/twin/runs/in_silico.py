@@ -167,4 +167,4 @@ def recorded_clip(recording: Recording, row: int, rate_hz: float) -> Float[np.nd
     video, recorded = recording.open_trial(row).video, recording.frame_rate_hz
     if not np.isfinite(rate_hz) or abs(recorded / rate_hz - 1) <= SAME_RATE:
         return video
-    return video[(np.arange(int(len(video) * rate_hz / recorded)) * recorded / rate_hz).astype(int)]
+    return np.asarray(video[(np.arange(int(len(video) * rate_hz / recorded)) * recorded / rate_hz).astype(int)])
