@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from graphtwin.cli.beforehand import Force, require_device, require_recordings
+from graphtwin.cli.beforehand import Force, Quiet, require_device, require_recordings
+from graphtwin.cli.lines import say
 from graphtwin.cli.refusals import words
 from graphtwin.cli.scored import interval
 from graphtwin.cli.twin import Resume, Run, Threads, Where
@@ -37,6 +38,7 @@ def _ablate(
     threads: Threads = 2,
     device: Where = "auto",
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Fit a twin again without some of its parts, each alone, and print what they are worth on held-out trials.
 
@@ -47,7 +49,7 @@ def _ablate(
     gradients left them, without location neighbours in cortex tell nothing; without pretraining the core begins anew. Intervals hold for
     these two fits: another seed is in none of them.
     """
-    with words():
+    with words(quiet, out):
         from graphtwin.kinds import ABLATION, TWIN, require_kind, require_place
 
         require_kind(run, TWIN)
@@ -58,9 +60,9 @@ def _ablate(
 
         parts = [str(part) for part in without] if without else None
         found = ablate_twin(run, recordings, out, parts, tuple(tier) if tier else None, resume, threads, device, force)
-        typer.echo(f"{out}: {found['without'].nunique()} refits and ablations.csv; cc_abs of the whole twin less that without")
+        say(f"{out}: {found['without'].nunique()} refits and ablations.csv; cc_abs of the whole twin less that without")
         for row in found.query("kind == 'all' and score == 'cc_abs'").itertuples():
-            typer.echo(
+            say(
                 f"  {row.animal}, {row.without}: {row.difference:+.3f} {interval(row.units_low, row.units_high, 3)} over {row.n_units} "
                 f"units, {interval(row.stimuli_low, row.stimuli_high, 3)} over stimuli ({row.median_whole:.3f} and "
                 f"{row.median_without:.3f}); {row.verdict}"

@@ -11,6 +11,10 @@ from typer.core import TyperCommand
 Force = Annotated[
     bool, typer.Option("--force", help="Write over what is there: a file, or a folder of the same kind, which is removed and begun anew.")
 ]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", help="Leave out progress and notes: errors, warnings and the path of what was written are said."),
+]
 
 DEAD_LEAVES = "dead-leaves"  # in the place of pictures: our stand-in for natural ones
 

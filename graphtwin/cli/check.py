@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graphtwin.cli.beforehand import Force
+from graphtwin.cli.beforehand import Force, Quiet
+from graphtwin.cli.lines import say
 from graphtwin.cli.refusals import words
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def _check(
     json_: Annotated[bool, typer.Option("--json", help="Print findings as JSON, and nothing else.")] = False,
     out: Annotated[Path | None, typer.Option(help="File for the disagreements of a simulation: .parquet or .csv.")] = None,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Look for faults that reading does not show, before data are believed.
 
@@ -52,7 +54,7 @@ def _check(
     something was, 2 if nothing could be looked at. Disagreements of a simulation are notes: fragments without a nucleus are in every
     reconstruction.
     """
-    with words():
+    with words(quiet):
         if out is not None:
             from graphtwin.artifacts import require_new
             from graphtwin.kinds import SIMULATION, require_kind
@@ -145,10 +147,10 @@ def _tell(path: Path, kind: str, found: list[Finding], as_json: bool) -> None:
         sys.stdout.write(json.dumps({"path": str(path), "kind": kind, "findings": [asdict(one) for one in found]}, indent=1) + "\n")
     else:
         for one in found:
-            typer.echo(str(one))
+            say(str(one))
         notes = sum(one.severity == "note" for one in found)
         counts = {"finding": len(found) - notes, "note": notes}
-        typer.echo(f"{path}: {', '.join(f'{n} {word}' + 's' * (n != 1) for word, n in counts.items())}")
+        say(f"{path}: {', '.join(f'{n} {word}' + 's' * (n != 1) for word, n in counts.items())}")
     if is_faulty(found):
         raise typer.Exit(1)
 
@@ -167,7 +169,7 @@ def _of_simulation(folder: Path, out: Path | None, force: bool, as_json: bool) -
     told = [_changed(folder, str(row.file), str(row.finding)) for row in changed.itertuples()]
     if not as_json:
         for row in changed.itertuples():
-            typer.echo(f"{folder / row.file}: {row.finding}")
+            say(f"{folder / row.file}: {row.finding}")
     try:
         found = check_anatomy(folder)
     except (OSError, ValueError) as error:
@@ -175,7 +177,7 @@ def _of_simulation(folder: Path, out: Path | None, force: bool, as_json: bool) -
             raise
         if as_json:
             _tell(folder, "simulation", told, as_json)
-        typer.echo(f"{len(changed)} files are not as written; volume and tables cannot be compared: {error}")
+        say(f"{len(changed)} files are not as written; volume and tables cannot be compared: {error}")
         raise typer.Exit(1) from error
     if out is not None:
         write_table(found, out)
@@ -187,8 +189,8 @@ def _of_simulation(folder: Path, out: Path | None, force: bool, as_json: bool) -
         ]
         _tell(folder, "simulation", told + notes, as_json)
         return
-    typer.echo(f"{len(changed)} files are not as written; volume and tables disagree in {len(found)} places")
+    say(f"{len(changed)} files are not as written; volume and tables disagree in {len(found)} places")
     for kind, n in found["kind"].value_counts().items():
-        typer.echo(f"  {n} x {kind}")
+        say(f"  {n} x {kind}")
     if len(changed):
         raise typer.Exit(1)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from glob import escape
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from graphtwin.cli.beforehand import Force, ToldCommand, require_files, require_one_answer
+from graphtwin.cli.beforehand import Force, Quiet, ToldCommand, require_files, require_one_answer
 from graphtwin.cli.findings import print_findings, print_predicted
 from graphtwin.cli.refusals import words
 
@@ -31,12 +32,31 @@ graphtwin predict runs/minnie65 --pairs roots.csv --materialization 661 --out pr
 graphtwin predict runs/minnie65 --neurons neurons.csv --out predicted.csv --force
 """
 
+REPORT_EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin report runs/minnie65
+
+graphtwin report runs/like
+"""
+
+
+def _sources(begun: str) -> list[str]:
+    """Names of sources, folders and TOML files that begin as what was typed."""
+    from graphtwin.sources import BUNDLED
+
+    named = [name for name in (*BUNDLED, "synthetic") if name.startswith(begun)]
+    there = sorted(Path().glob(f"{escape(begun)}*"))
+    return named + [f"{path}/" for path in there if path.is_dir()] + [str(path) for path in there if path.suffix == ".toml"]
+
 
 @app.command("run", cls=ToldCommand, epilog=RUN_EXAMPLES)
 def _run(
     context: typer.Context,
     source: Annotated[
-        str, typer.Option(help="minnie65, worm, fly, synthetic (simulated first), or a TOML that names the tables of a folder.")
+        str,
+        typer.Option(
+            help="minnie65, worm, fly, synthetic (simulated first), or a TOML that names the tables of a folder.", autocompletion=_sources
+        ),
     ] = "minnie65",
     embeddings: Annotated[
         Path | None, typer.Option(help="Embeddings to use: a table with embedding_* columns, or .npy with ids beside it.")
@@ -51,9 +71,11 @@ def _run(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Embed, fit, validate against the connectome and report, in one go."""
-    with words():
+    place = out or Path("runs") / Path(source).stem
+    with words(quiet, place):
         from graphtwin.extras import require_packages
         from graphtwin.folders import as_written
         from graphtwin.kinds import RUN, require_place
@@ -62,7 +84,6 @@ def _run(
         require_source(source, ("synthetic",))
         require_files(embeddings, ceiling)
         require_one_answer(context, set_, source="source", embeddings_file="embeddings", ceiling="ceiling", seed="seed")
-        place = out or Path("runs") / Path(source).stem
         if any(setting.partition("=")[0].strip() == "out" for setting in set_ or ()):
             raise ValueError("--set out: the folder is named by --out.")
         require_place(place, RUN, resume, force, (source, embeddings))
@@ -102,13 +123,14 @@ def _predict(
         bool, typer.Option("--fill-unknown", help="Give rows that the run knows nothing of the overall rate or class frequencies.")
     ] = False,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Predict pairs or neurons with the best model of a run: every row is answered, in its order.
 
     The model is the one that did best on held-out axons (average precision) or neurons (balanced accuracy, R2 of a place), baselines among
     them: it is printed, and named in the table. Pairs and neurons that it was fitted on are marked in the column fitted_on.
     """
-    with words():
+    with words(quiet, out):
         if (pairs is None) == (neurons is None):
             raise ValueError("predict: give either --pairs or --neurons.")
         from graphtwin.artifacts import require_new
@@ -131,14 +153,15 @@ def _predict(
         print_predicted(table, graph, out)
 
 
-@app.command("report")
+@app.command("report", epilog=REPORT_EXAMPLES)
 def _report(
     folder: Annotated[
         Path, typer.Argument(help="Folder of a finished `run`, `motor fit`, `like-to-like`, `power`, `types`, `campaign` or `optimise`.")
     ],
+    quiet: Quiet = False,
 ) -> None:
     """Write the page of a finished folder again."""
-    with words():
+    with words(quiet, folder / "report.html"):
         from graphtwin.kinds import CAMPAIGN, LIKE_TO_LIKE, MOTOR, POWER, RUN, STIMULUS_SET, TYPES, require_kind
 
         require_kind(folder, RUN, LIKE_TO_LIKE, POWER, TYPES, CAMPAIGN, STIMULUS_SET, MOTOR)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from graphtwin.cli.beforehand import Force, require_answering, require_files, require_recordings
+from graphtwin.cli.beforehand import Force, Quiet, require_answering, require_files, require_recordings
+from graphtwin.cli.lines import say
 from graphtwin.cli.refusals import words
 from graphtwin.cli.scored import medians
 from graphtwin.cli.twin import Where
@@ -102,6 +103,7 @@ def _tune(
     places: Places = None,
     device: Where = "auto",
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Measure the tuning of units to gratings: direction and orientation with tests of selectivity, frequencies, size, contrast, time.
 
@@ -109,7 +111,7 @@ def _tune(
 
     Size and contrast are measured at each unit's field, which noise maps first, and with the grating that it prefers.
     """
-    with words():
+    with words(quiet, out):
         from graphtwin.artifacts import require_new, write_table
 
         require_new(out, force=force)
@@ -125,7 +127,7 @@ def _tune(
         table = tune_twin(responding(run, animal, device, places), chosen, channels, progress=True)
         write_table(table, out)
         _write_page(table, out, page)
-        typer.echo(f"{out}: {len(table)} units; {_told(table)}")
+        say(f"{out}: {len(table)} units; {_told(table)}")
 
 
 @app.command("fields", epilog=examples_of("fields"))
@@ -145,9 +147,10 @@ def _fields(
     places: Places = None,
     device: Where = "auto",
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Measure the receptive field of each unit with noise: place, size and elongation in degrees; empty for a unit without one."""
-    with words():
+    with words(quiet, out):
         from graphtwin.artifacts import require_new, write_table
 
         require_new(out, force=force)
@@ -161,14 +164,14 @@ def _fields(
         _write_page(table, out, page)
         if "strongest_input" in table:
             seen = int(table["strongest_input"].notna().sum())
-            typer.echo(f"{out}: {seen} of {len(table)} units answer an input; {medians(table, ('input_share', 'input_lag_s'))}")
+            say(f"{out}: {seen} of {len(table)} units answer an input; {medians(table, ('input_share', 'input_lag_s'))}")
             return
         known = int(table["field_x_deg"].notna().sum())
         told = f"; {medians(table, ('field_sd_major_deg', 'field_sd_minor_deg'))}" if known else ""
-        typer.echo(f"{out}: {known} of {len(table)} units have a field{told}")
+        say(f"{out}: {known} of {len(table)} units have a field{told}")
         if method == "covariance":
             excited, suppressed = (int((table[f"{name}_dimensions"] > 0).sum()) for name in ("excitatory", "suppressive"))
-            typer.echo(f"  {excited} units square patterns that excite them, {suppressed} some that suppress them")
+            say(f"  {excited} units square patterns that excite them, {suppressed} some that suppress them")
 
 
 @app.command("correlate", epilog=examples_of("correlate"))
@@ -199,12 +202,13 @@ def _correlate(
     places: Places = None,
     device: Where = "auto",
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Correlate all pairs of units: their mean answers to the same clips, or what noise they share.
 
     A matrix is written tile by tile and need not fit memory. Noise is what the latent population model of `twin population` expects.
     """
-    with words():
+    with words(quiet, out):
         from graphtwin.artifacts import ARRAYS, require_new
         from graphtwin.kinds import MOTOR, kind_of
 
@@ -242,9 +246,9 @@ def _correlate(
             from graphtwin.report import write_correlated
 
             write_correlated(out, pd.read_csv(out.with_suffix(".ids.csv")), what, page)
-            typer.echo(f"{page}: shows it")
+            say(f"{page}: shows it")
         of = f"{n_units} x {n_units} units" if out.suffix in ARRAYS else f"the most alike of {n_units} units"
-        typer.echo(f"{out}: {of}, " + (f"responses in {n_told} bins" if what == "signal" else f"noise at {n_told} samples of the stimulus"))
+        say(f"{out}: {of}, " + (f"responses in {n_told} bins" if what == "signal" else f"noise at {n_told} samples of the stimulus"))
 
 
 @app.command("campaign", epilog=examples_of("campaign"))
@@ -262,9 +266,10 @@ def _campaign(
     places: Places = None,
     device: Where = "auto",
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Show many stimuli in many states to many units; what it costs is told before it starts."""
-    with words():
+    with words(quiet, out):
         from graphtwin.extras import require_packages
         from graphtwin.folders import as_written
         from graphtwin.kinds import CAMPAIGN, require_place
@@ -291,11 +296,11 @@ def _campaign(
             resume,
             force,
             device,
-            lambda plan: typer.echo(f"{out}: {plan}"),
+            lambda plan: say(f"{out}: {plan}"),
             True,
         )
         page = folder / "report.html" if as_written(folder, "report.html") else write_report(folder)
-        typer.echo(f"{folder}: done; {page} shows it, and `graphtwin.insilico.campaign.read_cells` reads the cells")
+        say(f"{folder}: done; {page} shows it, and `graphtwin.insilico.campaign.read_cells` reads the cells")
 
 
 def _require_page(page: Path | None, force: bool) -> None:
@@ -313,7 +318,7 @@ def _write_page(table: pd.DataFrame, out: Path, page: Path | None) -> None:
         from graphtwin.report import write_measured
 
         write_measured(table, out.name, page)
-        typer.echo(f"{page}: shows it")
+        say(f"{page}: shows it")
 
 
 def _channels(state: list[str]) -> dict[str, float] | None:

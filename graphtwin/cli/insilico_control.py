@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from graphtwin.cli.beforehand import Force, require_answering, require_files
+from graphtwin.cli.beforehand import Force, Quiet, require_answering, require_files
 from graphtwin.cli.insilico import Places
+from graphtwin.cli.lines import say
 from graphtwin.cli.refusals import words
 from graphtwin.cli.twin import Where
 
@@ -56,12 +57,13 @@ def _control(
     places: Places = None,
     device: Where = "auto",
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Seek stimuli that drive some units and hold others, check them, and write a set that a lab can show.
 
     Beside each there is one that drives the same units and holds none, to compare with.
     """
-    with words():
+    with words(quiet, out):
         from graphtwin.extras import require_packages
         from graphtwin.kinds import STIMULUS_SET, require_place
 
@@ -77,12 +79,12 @@ def _control(
 
         asked, judge = made_and_judged(run, verify, animal, device, places)
         made = control_twin(asked, drive, out, hold, judge, within, animal, seeds, repeats, set_, device, True, force)
-        typer.echo(f"{out}: {len(made.judged) // (1 + (judge is not None))} stimuli; {write_report(made.folder)} shows them")
+        say(f"{out}: {len(made.judged) // (1 + (judge is not None))} stimuli; {write_report(made.folder)} shows them")
         for by, objective, name, driven, away, share in made.judged[
             ["asked", "objective", "responder", "driven", "held_away", "held_share"]
         ].itertuples(index=False):
             how = "held by nothing" if objective == "driving" else "held"
             held = f"{share:.0%} of those {how} within {within:g}, the farthest {away:.2f}"
-            typer.echo(f"  {by} {name}, {objective}: driven units {driven:+.2f} spreads from rest; {held}")
+            say(f"  {by} {name}, {objective}: driven units {driven:+.2f} spreads from rest; {held}")
         if judge is None:
-            typer.echo("  judged on no other twin or fit: an optimum may be a fault of the one it was made on. Give --verify RUN.")
+            say("  judged on no other twin or fit: an optimum may be a fault of the one it was made on. Give --verify RUN.")

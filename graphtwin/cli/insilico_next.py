@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from graphtwin.cli.beforehand import Force, require_files, require_recordings, require_twin
+from graphtwin.cli.beforehand import Force, Quiet, require_files, require_recordings, require_twin
+from graphtwin.cli.lines import say
 from graphtwin.cli.refusals import words
 from graphtwin.cli.twin import Where
 
@@ -44,12 +45,13 @@ def _next(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the random choices that are compared.")] = 0,
     device: Where = "auto",
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Choose what to do next: stimuli to show, pairs to proofread or neurons to record, those that are expected to tell most.
 
     Stimuli: for the readouts of a twin's units. Pairs and neurons: for the like-to-like rule of a run.
     """
-    with words():
+    with words(quiet, out):
         from graphtwin.artifacts import require_new
         from graphtwin.kinds import RUN, TWIN, require_kind
 
@@ -89,7 +91,7 @@ def _stimuli(
     shown = ""
     if found.toml is not None:
         shown = f"; {write_text(found.toml, out.with_suffix('.toml'))} has them to show"
-    typer.echo(f"{out}: stimuli: {found.experiments} (a unit, mean of {found.n_units}){shown}")
+    say(f"{out}: stimuli: {found.experiments} (a unit, mean of {found.n_units}){shown}")
 
 
 def _of_run(run: Path, out: Path, budget: int, chosen: str, candidates: Path | None, materialization: int | None, seed: int) -> None:
@@ -109,4 +111,4 @@ def _of_run(run: Path, out: Path, budget: int, chosen: str, candidates: Path | N
     else:
         found = next_neurons(run, budget, table, materialization, origin, seed)
     write_table(found.table, out)
-    typer.echo(f"{out}: {chosen}: {found} of the slope of similarity")
+    say(f"{out}: {chosen}: {found} of the slope of similarity")

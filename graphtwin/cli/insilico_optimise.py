@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from graphtwin.cli.beforehand import DEAD_LEAVES, Force, require_answering, require_candidates, require_files
+from graphtwin.cli.beforehand import DEAD_LEAVES, Force, Quiet, require_answering, require_candidates, require_files
 from graphtwin.cli.insilico import Places
+from graphtwin.cli.lines import say
 from graphtwin.cli.refusals import words
 from graphtwin.cli.twin import Where
 
@@ -72,9 +73,10 @@ def _optimise(
     places: Places = None,
     device: Where = "auto",
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Optimise stimuli of units, check them, and write a set that a lab can show: frames, order, controls, expected answers."""
-    with words():
+    with words(quiet, out):
         from graphtwin.extras import require_packages
         from graphtwin.kinds import STIMULUS_SET, require_place
 
@@ -96,21 +98,21 @@ def _optimise(
         asked, judge = made_and_judged(run, verify, animal, device, places)
         made = optimise_twin(asked, wanted, out, what, judge, candidates, animal, seeds, repeats, set_, device, True, force)
         kept = made.found.optimised
-        typer.echo(f"{out}: {int(kept.sum())} of {len(kept)} units have a stimulus; {write_report(made.folder)} shows them")
+        say(f"{out}: {int(kept.sum())} of {len(kept)} units have a stimulus; {write_report(made.folder)} shows them")
         for how, table in made.ranked.groupby("asked", sort=False):
             share, low, high = share_above(table)
             known = table["ratio"].dropna()
             times = f", {known.median():.2f} x what the best adds to rest (median)" if len(known) else ""
             told = f"above all of {table['candidates'].iloc[0]} candidates for {share:.0%} of units [{low:.0%}, {high:.0%}]{times}"
-            typer.echo(f"  {how} {table['responder'].iloc[0]}: {told}")
+            say(f"  {how} {table['responder'].iloc[0]}: {told}")
         if made.paths is not None:
             arcs = made.paths["arc_deg"].dropna()
-            typer.echo(
+            say(
                 f"  paths: {int((arcs == 360).sum())} of {len(arcs)} units keep 85 % of their answer all the way round; half keep it for "
                 f"{arcs.median():.0f} degrees of 360 or more (a linear unit: 64)"
             )
         if judge is None:
-            typer.echo(
+            say(
                 "  not ranked on another twin or fit: an optimum may be a fault of the one it was made on. Give --verify RUN before an "
                 "experiment."
             )

@@ -7,12 +7,25 @@ from typing import Annotated, Literal
 
 import typer
 
-from graphtwin.cli.beforehand import Force, ToldCommand, require_files, require_one_answer
+from graphtwin.cli.beforehand import Force, Quiet, ToldCommand, require_files, require_one_answer
 from graphtwin.cli.findings import print_motor
+from graphtwin.cli.lines import numbers, say
 from graphtwin.cli.refusals import words
 
+EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin motor simulate --out loop
+
+graphtwin motor fit loop/loop.toml --out runs/loop
+
+graphtwin motor ablate runs/loop --all-neurons --out ranked.csv
+"""
+
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="rich", help="Circuits of senses and motion: from a wiring diagram to activity and motor output."
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="Circuits of senses and motion: from a wiring diagram to activity and motor output.",
+    epilog=EXAMPLES,
 )
 
 SIMULATE_EXAMPLES = """[bold]Examples[/bold]
@@ -88,16 +101,17 @@ def _simulate(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as recorded=0.25 (`graphtwin settings loop`, `fly`).")
     ] = None,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Simulate a circuit with known weights: a sensorimotor loop in a body that it moves and feels, or the motion pathway of the fly.
 
     OUT/loop.toml names its tables of cells and synapses and its trials (stimuli, activity of half of the neurons, tension of muscles);
     OUT/truth has what was planted: weights, time constants, activity of all neurons, and what muscles do without single neurons and types.
 
-    Of the fly (`pip install 'graphtwin[fly]'`), OUT/fly.toml names the wiring of 37 columns and what a trained network does during films:
+    Of the fly (`pip install 'graphtwin\\[fly]'`), OUT/fly.toml names the wiring of 37 columns and what a trained network does during films:
     potentials of the cells of half of the types, and what T4 and T5 send on. OUT/truth has its weights, and outputs without each type.
     """
-    with words():
+    with words(quiet, out):
         from graphtwin.extras import require_packages
         from graphtwin.kinds import LOOP, RECORDED_FLY, require_place
 
@@ -111,7 +125,7 @@ def _simulate(
         from graphtwin.pipeline import simulate_fly, simulate_loop
 
         folder = simulate_fly(out, set_, force, seed=seed) if is_fly else simulate_loop(out, set_, force, neurons=neurons, seed=seed)
-        typer.echo(f"{folder}: {folder / 'README.md'} says what is where")
+        say(f"{folder}: {folder / 'README.md'} says what is where")
 
 
 @app.command("fit", cls=ToldCommand, epilog=FIT_EXAMPLES)
@@ -126,6 +140,7 @@ def _fit(
     workers: Annotated[int, typer.Option(min=1, help="Number of processes; the numbers are the same for any.")] = 2,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the fits in the folder.")] = False,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Fit a circuit and its controls to trials, responses to stimulation or orders of recruitment, and score all on what none has seen.
 
@@ -134,7 +149,7 @@ def _fit(
     every motor neuron, and every pair of them. Controls are the same circuit rewired or
     with other names, dynamics without a connectome, and what anatomy alone says.
     """
-    with words():
+    with words(quiet, out):
         from graphtwin.extras import require_packages
         from graphtwin.kinds import MOTOR, require_place
         from graphtwin.sources import require_source
@@ -156,9 +171,10 @@ def _score(
     lesions: Annotated[
         Path | None, typer.Option(help="Output that was measured after lesions (.npz, docs/motor.md): predicted ones are held against it.")
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Score the circuit, its controls, anatomy alone and the ceiling on what no fit has seen; write the tables and the page again."""
-    with words():
+    with words(quiet, run / "report.html"):
         from graphtwin.kinds import MOTOR, require_kind
 
         require_kind(run, MOTOR)
@@ -180,12 +196,13 @@ def _predict(
     strength: Annotated[float | None, typer.Option(help="Strength of that input, in units of the trials' stimulus (default: 1).")] = None,
     stimulus: Annotated[Path | None, typer.Option(help="HDF5 file with a stimulus, as a file of trials has it.")] = None,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Predict the activity of all neurons and motor output under a stimulus, however long it is, and how far that may be off.
 
     Of a run that was fitted to orders of recruitment, without a stimulus: the place of every motor neuron, those without an order too.
     """
-    with words():
+    with words(quiet, out):
         from graphtwin.artifacts import TABLES, require_new
         from graphtwin.extras import require_packages
         from graphtwin.kinds import MOTOR, require_kind
@@ -205,7 +222,7 @@ def _predict(
         trials, steps = write_predicted(
             load_fitted(run), out, _listed(stimulate, "--stimulate"), stimulus, 1.0 if strength is None else strength
         )
-        typer.echo(f"{out}: {trials} trial{'s' * (trials != 1)} of {steps} steps")
+        say(f"{out}: {trials} trial{'s' * (trials != 1)} of {steps} steps")
 
 
 def _places(run: Path, out: Path, force: bool) -> bool:
@@ -219,8 +236,8 @@ def _places(run: Path, out: Path, force: bool) -> bool:
         return False
     require_new(out, force=force)
     for sentence in write_places(run, out):
-        typer.echo(sentence)
-    typer.echo(f"{out}: a row a condition and motor neuron")
+        say(sentence)
+    say(f"{out}: a row a condition and motor neuron")
     return True
 
 
@@ -236,12 +253,13 @@ def _ablate(
         bool, typer.Option("--all-edges", help="Rank all edges by the gradient of the output, and remove the first twenty in turn.")
     ] = False,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Rank neurons, types or edges by what motor output loses without them, with intervals over the trials that no fit has seen.
 
     Of a run that was fitted to responses to stimulation: by what the responses lose, with intervals over the stimulated neurons.
     """
-    with words():
+    with words(quiet, out):
         from graphtwin.artifacts import require_new, write_table
         from graphtwin.kinds import MOTOR, require_kind
 
@@ -258,8 +276,8 @@ def _ablate(
 
         table = ablate_run(run, **listed, all_neurons=all_neurons, all_edges=all_edges)
         write_table(table, out)
-        typer.echo(f"{out}: {len(table)} rows, the largest effect first")
-        typer.echo(table.head(10).to_string(index=False, float_format=lambda value: f"{value:.3g}", na_rep="-"))
+        say(f"{out}: {len(table)} rows, the largest effect first")
+        typer.echo(numbers(table.head(10), [name for name in table if table[name].dtype == object]))
 
 
 def _listed(text: str | None, option: str) -> tuple[str, ...]:

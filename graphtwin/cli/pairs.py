@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from graphtwin.cli.beforehand import Force, ToldCommand, require_files, require_one_answer
+from graphtwin.cli.beforehand import Force, Quiet, ToldCommand, require_files, require_one_answer
 from graphtwin.cli.findings import print_findings
+from graphtwin.cli.lines import say
 from graphtwin.cli.monitor import Screen, monitor_in
 from graphtwin.cli.refusals import words
 
@@ -84,9 +85,10 @@ def _like_to_like(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as nulls=1000 (`graphtwin settings like-to-like`).")
     ] = None,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Which similarity decides who connects: slopes, nulls, curves and a page from a table of pairs."""
-    with words():
+    with words(quiet, out):
         from graphtwin.extras import require_packages
         from graphtwin.kinds import LIKE_TO_LIKE, require_place
 
@@ -127,6 +129,7 @@ def _contacts(
     mip: Annotated[int, typer.Option(min=0, help="Number of the resolution, 0 for the finest.")] = 0,
     least: Annotated[float, typer.Option(min=0, help="Smallest area that is written, um2.")] = 0.0,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Contact area of segments, for an exposure: who touches whom, and how much, from voxels alone.
 
@@ -134,7 +137,7 @@ def _contacts(
     columns = { exposure = "contact_area_um2" }, with symmetric = true where neither axons nor cells are given. A measurement that was
     stopped goes on when it is asked again.
     """
-    with words():
+    with words(quiet, out):
         from graphtwin.extras import require_packages
 
         require_files(axons, cells)
@@ -142,7 +145,7 @@ def _contacts(
         from graphtwin.pipeline import write_contacts
 
         table = write_contacts(volume, out, axons, cells, mip, least, force)
-        typer.echo(f"{out}: {len(table)} pairs, {table['contact_area_um2'].sum():,.4g} um2 of contact")
+        say(f"{out}: {len(table)} pairs, {table['contact_area_um2'].sum():,.4g} um2 of contact")
 
 
 @app.command("proximity", cls=ManyValues, epilog=PROXIMITY_EXAMPLES)
@@ -162,6 +165,7 @@ def _proximity(
     all_pairs: Annotated[bool, typer.Option("--all-pairs", help="Also pairs without proximity, with their distance.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Number of threads; the table is the same for any number.")] = 1,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Measure how much dendrite runs within reach of each axon (L_d): a row a pair.
 
@@ -170,7 +174,7 @@ def _proximity(
     volumes compartment, vertex_types, or type if its values are SWC's, 2 axon, 3 and 4 dendrite; or is_axon, 1 and 0; the type of SWC); a
     file that labels neither is what it was given as.
     """
-    with words():
+    with words(quiet, out):
         from graphtwin.pipeline.pairs import write_proximities
 
         places = axons, dendrites or []
@@ -178,7 +182,7 @@ def _proximity(
             *places, out, radius_nm, max_edge_nm, nm_per_unit, index, vertices, all_pairs=all_pairs, workers=workers, force=force
         )
         asked = f"{found.n_axons} axons and {found.n_dendrites} dendrites"
-        typer.echo(f"{out}: {found.n_pairs} pairs of {asked}, {found.n_proximal} of them within reach")
+        say(f"{out}: {found.n_pairs} pairs of {asked}, {found.n_proximal} of them within reach")
 
 
 @app.command("pairs", epilog=PAIRS_EXAMPLES)
@@ -191,6 +195,7 @@ def _pairs(
     neurons: Annotated[Path, typer.Option(help="A row a neuron: nucleus_id, queried_pre, queried_post, and what else is known.")],
     out: Annotated[Path, typer.Option(help="File for the pair table: .parquet or .csv.")],
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Join synapses, proximities and neurons to the table that like-to-like reads: a row a pair of cells that was looked at.
 
@@ -206,12 +211,12 @@ def _pairs(
 
     What was lost at each step is printed, and kept in OUT.made.json with the sha256 of what was read.
     """
-    with words():
+    with words(quiet, out):
         require_files(synapses, proximities, neurons)
         from graphtwin.pipeline.pairs import write_pairs
 
         funnel = write_pairs(synapses, proximities, neurons, out, force)
         for row in funnel.itertuples():
             lost = f": {row.n_dropped:,} {row.unit} not ({row.reason})" if row.n_dropped else ""
-            typer.echo(f"{row.table}, {row.step}: {row.n_after:,} of {row.n_before:,}{lost}")
-        typer.echo(f"{out}: ready for graphtwin like-to-like {out} --neurons {neurons}")
+            say(f"{row.table}, {row.step}: {row.n_after:,} of {row.n_before:,}{lost}")
+        say(f"{out}: ready for graphtwin like-to-like {out} --neurons {neurons}")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graphtwin.cli.beforehand import Force, require_files
+from graphtwin.cli.beforehand import Force, Quiet, require_files
 from graphtwin.cli.findings import print_power
 from graphtwin.cli.refusals import words
 
@@ -47,6 +47,7 @@ def _power(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as tissue.hot_spots=0 (`graphtwin settings power`).")
     ] = None,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Power before an experiment: how often each estimate finds a slope with a design, and how many axons that needs for .8.
 
@@ -54,7 +55,7 @@ def _power(
     is given to the robust slope, to the claim that needs it and the spatial p, to the conditional and the published mixed model, and to the
     null within axons. Tables without a rule are drawn too: an estimate that finds one in more than 5 % of these has no power to speak of.
     """
-    with words():
+    with words(quiet, out):
         from graphtwin.config import overridden
         from graphtwin.extras import require_packages
         from graphtwin.kinds import POWER, require_place

@@ -7,15 +7,24 @@ from typing import Annotated
 
 import typer
 
-from graphtwin.cli.beforehand import Force, ToldCommand, require_files, require_one_answer, require_twins
+from graphtwin.cli.beforehand import Force, Quiet, ToldCommand, require_files, require_one_answer, require_twins
 from graphtwin.cli.findings import print_robust
+from graphtwin.cli.lines import say
 from graphtwin.cli.refusals import words
 from graphtwin.cli.twin import Where
+
+EXAMPLES = """[bold]Examples[/bold]
+
+graphtwin robust simulate --out shortcut
+
+graphtwin robust train shortcut/pictures --responses shortcut/responses.parquet --out runs/robust
+"""
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     help="Does function make classifiers robust? Those that are drawn to a twin's similarity or code, beside those of pixels and others.",
+    epilog=EXAMPLES,
 )
 
 SIMULATE_EXAMPLES = """[bold]Examples[/bold]
@@ -60,12 +69,13 @@ def _simulate(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as fine=0.05 (`graphtwin settings shortcut`).")
     ] = None,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Draw pictures whose classes are told by coarse gratings and by a fine shortcut, and responses of units that see the coarse alone.
 
     OUT/pictures has a folder of images a class, OUT/responses.parquet what 24 units answer to each: `robust train` takes both.
     """
-    with words():
+    with words(quiet, out):
         from graphtwin.kinds import SHORTCUT, require_place
 
         require_one_answer(context, set_, seed="seed")
@@ -73,7 +83,7 @@ def _simulate(
         from graphtwin.pipeline import simulate_shortcut
 
         folder = simulate_shortcut(out, set_, force, seed=seed)
-        typer.echo(f"{folder}: {folder / 'README.md'} says what is where")
+        say(f"{folder}: {folder / 'README.md'} says what is where")
 
 
 @app.command("train", cls=ToldCommand, epilog=TRAIN_EXAMPLES)
@@ -99,6 +109,7 @@ def _train(
     device: Where = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the classifiers in the folder.")] = False,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train classifiers with a twin's similarity and code, with those of controls and without, and test all of them.
 
@@ -106,7 +117,7 @@ def _train(
     each at several strengths. Controls are pixels, low-passed pixels, responses to other pictures, an untrained twin, smoothed labels
     and noise.
     """
-    with words():
+    with words(quiet, out):
         from graphtwin.extras import require_packages
         from graphtwin.kinds import ROBUST, require_place
 
@@ -126,9 +137,9 @@ def _train(
 
 
 @app.command("score", epilog=SCORE_EXAMPLES)
-def _score(run: Run) -> None:
+def _score(run: Run, quiet: Quiet = False) -> None:
     """Test the classifiers of a run again; write its tables, verdicts and page anew."""
-    with words():
+    with words(quiet, run / "report.html"):
         from graphtwin.kinds import ROBUST, require_kind
 
         require_kind(run, ROBUST)
@@ -140,12 +151,12 @@ def _score(run: Run) -> None:
 
 
 @app.command("report", epilog=REPORT_EXAMPLES)
-def _report(run: Run) -> None:
+def _report(run: Run, quiet: Quiet = False) -> None:
     """Write the page of a run again from its tables."""
-    with words():
+    with words(quiet, run / "report.html"):
         from graphtwin.kinds import ROBUST, require_kind
 
         require_kind(run, ROBUST)
         from graphtwin.report import write_report
 
-        typer.echo(f"Report: {write_report(run)}")
+        say(f"Report: {write_report(run)}")

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+from graphtwin.cli.lines import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,9 +25,9 @@ def say_scores(scored: Scored, files: list[Path]) -> None:
     against = scored.baselines.query("kind == 'all' and score == 'cc_abs'")
     n_stimuli, n_repeats = (float(against[name].iloc[0]) for name in ("n_stimuli", "n_repeats"))
     known = tuple(name for name in SHOWN if units[name].notna().any())
-    typer.echo(f"{files[0]}: {len(units)} units, {shown(n_stimuli, n_repeats)}; {medians(units, known)}{beware(n_stimuli)}")
+    say(f"{files[0]}: {len(units)} units, {shown(n_stimuli, n_repeats)}; {medians(units, known)}{beware(n_stimuli)}")
     for row in against.itertuples():
-        typer.echo(
+        say(
             f"  against {_NAMED[row.against]}: {row.verdict}; cc_abs {row.median:.3f} and {row.median_against:.3f}, difference "
             f"{row.difference:+.3f} {interval(row.units_low, row.units_high, 3)} over {row.n_units} units, "
             f"{interval(row.stimuli_low, row.stimuli_high, 3)} over stimuli"
@@ -35,13 +35,13 @@ def say_scores(scored: Scored, files: list[Path]) -> None:
     single = units["sensorium_correlation"].dropna()
     if len(single):  # means over showings tell nothing of single trials
         whom = f"all {len(units)} units" if len(single) == len(units) else f"the {len(single)} of {len(units)} units that were held"
-        typer.echo(f"  single-trial correlation as Sensorium computes it, mean over {whom}: {single.mean():.6f}")
+        say(f"  single-trial correlation as Sensorium computes it, mean over {whom}: {single.mean():.6f}")
     for note, number in units["note"][units["note"] != ""].str.split("; ").explode().value_counts().items():
-        typer.echo(f"  {number} of {len(units)} units: {note}")
+        say(f"  {number} of {len(units)} units: {note}")
     for kind, group in scored.kinds.groupby("kind", sort=False):
-        typer.echo(f"  {_of_kind(str(kind), group)}")
-    typer.echo(f"{files[1]}: these medians with their intervals over units and over stimuli")
-    typer.echo(f"{files[2]}: all scores against the ridge and the mean response, of all stimuli and of each kind")
+        say(f"  {_of_kind(str(kind), group)}")
+    say(f"{files[1]}: these medians with their intervals over units and over stimuli")
+    say(f"{files[2]}: all scores against the ridge and the mean response, of all stimuli and of each kind")
 
 
 def say_population(found: PopulationReport, out: Path) -> None:
@@ -51,13 +51,13 @@ def say_population(found: PopulationReport, out: Path) -> None:
     if not n_latents:
         why = f"none of up to {asked} helped to predict the training trials that stop the fit" if asked else "n_latents=0 asks for none"
         shared = f"no shared latent ({why}): nothing is added to single units, and no noise correlation is predicted"
-    typer.echo(f"{out}: {len(found.units)} units that fire, {shared}")
+    say(f"{out}: {len(found.units)} units that fire, {shared}")
     for row in found.scores.iloc[: None if n_latents else 1].itertuples():
         if math.isnan(row.value):
-            typer.echo(f"  {row.score}: not defined, since what is predicted or measured does not differ between pairs")
+            say(f"  {row.score}: not defined, since what is predicted or measured does not differ between pairs")
             continue
         null = f"; repeats dealt anew {row.null:.4f}" if math.isfinite(row.null) else ""
-        typer.echo(f"  {row.score}: {row.value:.4f} {interval(row.low, row.high, 4)}{null}")
+        say(f"  {row.score}: {row.value:.4f} {interval(row.low, row.high, 4)}{null}")
 
 
 def medians(table: pd.DataFrame, names: tuple[str, ...]) -> str:

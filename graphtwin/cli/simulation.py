@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from graphtwin.cli.beforehand import Force, ToldCommand, require_one_answer
+from graphtwin.cli.beforehand import Force, Quiet, ToldCommand, require_one_answer
+from graphtwin.cli.lines import say
 from graphtwin.cli.refusals import words
 
 app = typer.Typer(rich_markup_mode="rich")
@@ -42,9 +43,10 @@ def _simulate(
     workers: Annotated[int, typer.Option(min=1, help="Number of processes; the files are the same for any number.")] = 2,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the simulation in the folder.")] = False,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Simulate animals with a known wiring rule and write them in the formats of real ones: movies, responses and electron microscopy."""
-    with words():
+    with words(quiet, out):
         from graphtwin.kinds import SIMULATION, require_place
 
         require_one_answer(context, set_, rule="rule", neurons="neurons", animals="animals", minutes="minutes", seed="seed")
@@ -53,4 +55,4 @@ def _simulate(
 
         asked = {"rule": rule, "neurons": neurons, "animals": animals, "minutes": minutes, "seed": seed}
         folder = simulate(out, set_, workers, resume, force, **asked)
-        typer.echo(f"{folder}: {(folder / 'README.md')} says what is where")
+        say(f"{folder}: {(folder / 'README.md')} says what is where")

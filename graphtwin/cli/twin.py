@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from graphtwin.cli.beforehand import Force, require_device, require_files, require_recordings, require_twin, require_twins
+from graphtwin.cli.beforehand import Force, Quiet, require_device, require_files, require_recordings, require_twin, require_twins
+from graphtwin.cli.lines import say
 from graphtwin.cli.monitor import Screen, monitor_in
 from graphtwin.cli.refusals import words
 from graphtwin.cli.scored import say_population, say_scores
@@ -44,9 +45,10 @@ def _train(
     threads: Threads = 2,
     device: Where = "auto",
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train one core for all animals, and for each the rest; with --seeds several such twins."""
-    with words():
+    with words(quiet, out):
         for place in [out] if seeds == 1 else [out / f"seed-{seed + at}" for at in range(seeds)]:
             _require_place(place, resume, force, recordings)
         require_recordings(*recordings)
@@ -55,10 +57,10 @@ def _train(
 
         if seeds > 1:
             fit_twins(recordings, out, seeds, set_, minutes, seed, resume, threads, device, force, images)
-            typer.echo(f"{out}: {seeds} twins; `graphtwin twin agree {out} --out agreement.csv` says what they agree on")
+            say(f"{out}: {seeds} twins; `graphtwin twin agree {out} --out agreement.csv` says what they agree on")
             return
         fit_twin(recordings, out, set_, minutes, seed, resume, threads, device, force, images)
-        typer.echo(f"{out}: twin of {len(recordings)} recordings; `graphtwin twin score {out} {recordings[0]} --out scores.csv` scores it")
+        say(f"{out}: twin of {len(recordings)} recordings; `graphtwin twin score {out} {recordings[0]} --out scores.csv` scores it")
 
 
 @app.command("transfer", epilog=examples_of("transfer"))
@@ -74,9 +76,10 @@ def _transfer(
     device: Where = "auto",
     monitor: Screen = None,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Fit a new animal onto the core of a run, which stays as it is."""
-    with words():
+    with words(quiet, out):
         from graphtwin.kinds import TWIN, require_kind
 
         require_kind(run, TWIN)
@@ -86,7 +89,7 @@ def _transfer(
         from graphtwin.twin.runs import transfer_twin
 
         transfer_twin(run, recording, out, minutes, seed, resume, threads, device, monitor_in(monitor), force, images)
-        typer.echo(f"{out}: {recording.name} on the core of {run}")
+        say(f"{out}: {recording.name} on the core of {run}")
 
 
 @app.command("score", epilog=examples_of("score"))
@@ -111,9 +114,10 @@ def _score(
     seed: Seed = 0,
     device: Where = "auto",
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Score held-out trials beside a ridge on energies and the mean response: units, kinds of stimulus, and who wins, a file each."""
-    with words():
+    with words(quiet, out):
         from graphtwin.artifacts import require_new, write_table
 
         recording = _recording_of(paths, predictions)
@@ -159,9 +163,10 @@ def _population(
     threads: Threads = 2,
     device: Where = "auto",
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Fit what units share beyond stimulus and behaviour, and score it: likelihood, units told from others, noise correlations."""
-    with words():
+    with words(quiet, out):
         from graphtwin.artifacts import require_new, write_table
 
         require_new(out, force=force, inputs=(recording,))

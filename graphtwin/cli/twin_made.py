@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from graphtwin.cli.beforehand import Force, require_recordings, require_twin
+from graphtwin.cli.beforehand import Force, Quiet, require_recordings, require_twin
+from graphtwin.cli.lines import say
 from graphtwin.cli.refusals import words
 from graphtwin.cli.twin import Run, Where
 from graphtwin.cli.twin_examples import examples_of
@@ -23,9 +24,10 @@ def _predict(
     animal: Annotated[str | None, typer.Option(help="Animal whose units answer (default: the first of the run).")] = None,
     device: Where = "auto",
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Predict responses to a video, of an animal at rest."""
-    with words():
+    with words(quiet, out):
         from graphtwin.artifacts import ARRAYS, require_new
 
         require_new(out, ARRAYS, force, (stimulus,))
@@ -33,7 +35,7 @@ def _predict(
         from graphtwin.twin.runs import write_prediction
 
         n_frames, n_units = write_prediction(run, stimulus, out, animal, device, True, force)
-        typer.echo(f"{out}: {n_frames} frames, {n_units} units; beside it .made.json says which twin made it")
+        say(f"{out}: {n_frames} frames, {n_units} units; beside it .made.json says which twin made it")
 
 
 @app.command("embed", epilog=examples_of("embed"))
@@ -42,9 +44,10 @@ def _embed(
     out: Annotated[Path, typer.Option(help="File for the table: .parquet, or .csv without --stimulus.")],
     stimulus: Annotated[Path | None, typer.Option(help="Clips whose responses are written as well: .npy or a recording.")] = None,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write what each unit's readout weighs and its tuning, for `graphtwin run --embeddings` and `graphtwin like-to-like --embeddings`."""
-    with words():
+    with words(quiet, out):
         from graphtwin.artifacts import require_new, write_table
 
         if stimulus is not None and out.suffix != ".parquet":
@@ -55,7 +58,7 @@ def _embed(
 
         table = embed_twin(run, stimulus, progress=True)
         write_table(table, out)
-        typer.echo(f"{out}: {len(table)} units")
+        say(f"{out}: {len(table)} units")
 
 
 @app.command("agree", epilog=examples_of("agree"))
@@ -70,13 +73,14 @@ def _agree(
         typer.Option(help="Clips over which units are correlated, as for `insilico correlate` (default: moving discs)."),
     ] = None,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Certify what twins of several seeds agree on: a row a unit and quantity, and what is not to be taken to an experiment.
 
     Fits of a recording begin with the same receptive fields (reverse correlation): that their rf_position agrees is in part that of their
     starts, and says less of the error than the other numbers do.
     """
-    with words():
+    with words(quiet, out):
         from graphtwin.artifacts import require_new
 
         recordings = recording or []
@@ -87,11 +91,11 @@ def _agree(
         for run in twins_in(runs):
             require_twin(run, stimulus)
         found = write_certificate(runs, out, recordings, stimulus, True, force)
-        typer.echo(f"{out}: {len(found.twins)} twins, {found.summary['n_units'].max()} units")
+        say(f"{out}: {len(found.twins)} twins, {found.summary['n_units'].max()} units")
         for row in found.summary.itertuples():
-            typer.echo(f"  {row.quantity}: {_agreed(row)}; {row.n_flagged} of {row.n_units} units are not to be taken to an experiment")
+            say(f"  {row.quantity}: {_agreed(row)}; {row.n_flagged} of {row.n_units} units are not to be taken to an experiment")
         for name, why in found.untold.items():
-            typer.echo(f"  {name}: not compared, for {why}")
+            say(f"  {name}: not compared, for {why}")
 
 
 def _agreed(row: Any) -> str:

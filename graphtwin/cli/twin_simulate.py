@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from graphtwin.cli.beforehand import Force, ToldCommand, require_one_answer
+from graphtwin.cli.beforehand import Force, Quiet, ToldCommand, require_one_answer
+from graphtwin.cli.lines import say
 from graphtwin.cli.refusals import words
 from graphtwin.cli.twin import Seed
 from graphtwin.cli.twin_examples import examples_of
@@ -29,13 +30,14 @@ def _simulate(
         typer.Option("--set", metavar="KEY=VALUE", help="A setting, as gaze.error_deg=1.0 (`graphtwin settings viewing`)."),
     ] = None,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Simulate animals that look around on a screen while they see films: fixations, saccades, drift and blinks.
 
     OUT/recordings has a recording for each animal, whose config.json states that eye positions are gaze in degrees; OUT/nwb the training
     films of the first with eye traces at their own rate; OUT/truth fields, preferences, gaze without error and answers without noise.
     """
-    with words():
+    with words(quiet, out):
         from graphtwin.extras import require_packages
         from graphtwin.kinds import VIEWING, require_place
 
@@ -45,4 +47,4 @@ def _simulate(
         from graphtwin.pipeline import simulate_viewing
 
         folder = simulate_viewing(out, set_, force, area=area, animals=animals, units=units, minutes=minutes, seed=seed)
-        typer.echo(f"{folder}: {folder / 'README.md'} says what is where")
+        say(f"{folder}: {folder / 'README.md'} says what is where")

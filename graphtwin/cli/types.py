@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from graphtwin.cli.beforehand import Force, require_files
+from graphtwin.cli.beforehand import Force, Quiet, require_files
 from graphtwin.cli.findings import print_types
 from graphtwin.cli.refusals import words
 
@@ -39,6 +39,7 @@ def _types(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as continua=99 (`graphtwin settings types`).")
     ] = None,
     force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Types found, not given: do neurons fall into clusters by their embeddings, or is function a continuum?
 
@@ -46,7 +47,7 @@ def _types(
     fitted beside, with its agreement over starts and over halves of the neurons. Types that are known, of a run or by --known or
     --source, are compared with what was found, and with a classifier that is given them. The answer may be that there are no clusters.
     """
-    with words():
+    with words(quiet, out):
         from graphtwin.config import overridden
         from graphtwin.extras import require_packages
         from graphtwin.kinds import RUN, TYPES, require_kind, require_place

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from graphtwin.cli.beforehand import Quiet
 from graphtwin.cli.refusals import words
 
 app = typer.Typer(rich_markup_mode="rich")
@@ -39,6 +40,7 @@ def _view(
     ] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; one that is free by default.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over an --export that is there.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Look around in a run: its neurons in the tissue and on the map of embeddings, each with what is known and was predicted of it.
 
@@ -46,7 +48,7 @@ def _view(
     groups to ask whether one connects to the other more often than to others at the same distance. The run's report and further folders
     are pages in the same frame. Nothing is asked of another host.
     """
-    with words():
+    with words(quiet, *([export] if export else [])):
         from graphtwin.artifacts import PAGES, require_new
         from graphtwin.extras import require_packages
         from graphtwin.kinds import RUN, require_kind

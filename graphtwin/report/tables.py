@@ -55,8 +55,8 @@ FIRST_SPLITS = ("neuron", "axon")  # splits that the headline speaks of: neurons
 FIRST_SUBSETS = {WITHIN_EXPOSURE: 0, EVERY: 1}  # order of the subsets of a split; others come after them
 NOMINAL_COVERAGE = 0.95  # coverage that the error bars promise, as a share
 MOST_COLUMNS = 5  # most columns in the table of a task without key metrics
-TERMINAL_COLUMNS = 3  # metrics with their intervals that fit a wide terminal; one fewer in others
-WIDE_TERMINAL = 110  # columns of characters from which a terminal counts as wide
+TERMINAL_COLUMNS = 3  # most metrics that a terminal shows with their intervals
+MODEL_WIDTH = 20  # characters that are kept for the name of a model, which goes on in a second line where it is longer
 
 
 @dataclass(frozen=True)
@@ -337,7 +337,7 @@ def print_results(run: Path, console: Console | None = None) -> None:
     if not tables:
         console.print(f"{escape(str(folder.path / 'metrics.parquet'))} is absent: no results to show.", soft_wrap=True)
     for table in tables:
-        console.print(_rich_table(table, TERMINAL_COLUMNS if console.width >= WIDE_TERMINAL else TERMINAL_COLUMNS - 1))
+        console.print(_rich_table(table, _n_columns(table, console.width)))
         console.print()
     for verdict in folder.json("verdicts") or []:
         console.print(f"• {escape(str(verdict['sentence']))}", highlight=False)
@@ -349,23 +349,33 @@ def print_results(run: Path, console: Console | None = None) -> None:
     console.print(escape(where), soft_wrap=True, highlight=False)
 
 
+def _n_columns(table: TaskTable, width: int) -> int:
+    """How many metrics fit beside the models, one at least."""
+    left = width - MODEL_WIDTH
+    for at, name in enumerate(table.columns[:TERMINAL_COLUMNS]):
+        cells = (_terminal_cell(cells[at]) for group in table.groups for _, cells in group.rows)
+        left -= 2 + max(map(len, (name, *cells)))
+        if left < 0:
+            return max(at, 1)
+    return TERMINAL_COLUMNS
+
+
 def _rich_table(table: TaskTable, n_columns: int) -> object:
-    """The first split with every model; of the other splits the graph model and whatever was best."""
+    """Under the name of each split its models: of the first split all, of the others the graph model and whatever was best."""
     from rich.markup import escape
+    from rich.padding import Padding
     from rich.table import Table
 
     drawn = Table(title=f"{table.title} (95 % intervals; * best)", title_justify="left", header_style="bold", box=None, pad_edge=False)
-    drawn.add_column("split", no_wrap=True)
-    drawn.add_column("model")
+    drawn.add_column("model", overflow="fold")
     for name in table.columns[:n_columns]:
         drawn.add_column(escape(name), justify="right", no_wrap=True)
     for place, group in enumerate(table.groups):
-        split = group.split if group.subset == EVERY else f"{group.split}, {group.subset}"
+        drawn.add_row(f"[italic]{escape(group.split if group.subset == EVERY else f'{group.split}, {group.subset}')}[/italic]")
         for model, cells in group.rows:
             shown = cells[:n_columns]
             if place == 0 or is_graph_model(model) or any(cell.is_best for cell in shown):
-                drawn.add_row(escape(split), escape(model), *(escape(_terminal_cell(cell)) for cell in shown))
-        drawn.add_section()
+                drawn.add_row(Padding(escape(model), (0, 0, 0, 2)), *(escape(_terminal_cell(cell)) for cell in shown))
     return drawn
 
 
