@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test quick checks package tests test-browser test-wheel bench
+.PHONY: run test quick checks package tests docs test-browser test-wheel bench
 run: $(STAMP)
 	$(BIN)/graphtwin run --resume --out runs/minnie65
 
@@ -30,6 +30,12 @@ package: $(STAMP)
 tests: $(STAMP)
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
+# The site, in build/site: notebooks run, links and docstrings are checked, and whatever is wrong ends the build.
+docs: $(STAMP)
+	rm -rf build/site build/doctrees
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx --jobs 2 --fail-on-warning --quiet -c docs/sphinx -d build/doctrees . build/site
+	@echo "open build/site/docs/index.html"
+
 # Needs node, npm and Chromium.
 test-browser: $(STAMP)
 	tests/browser/run.sh
@@ -44,5 +50,5 @@ bench: $(STAMP)
 # torch is named here so that it and everything that needs it are resolved together.
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0 -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0 -e '.[dev,docs]'
 	touch $(STAMP)

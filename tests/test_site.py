@@ -1,0 +1,44 @@
+"""Pages of the site that the package writes of itself leave nothing out."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from types import ModuleType
+
+import pytest
+
+import graphtwin
+from tests.test_shown_imports import ROOT_FOLDER
+
+REFERENCE = ROOT_FOLDER / "docs" / "reference"
+
+
+@pytest.fixture(scope="module")
+def written() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("written_by_the_package", ROOT_FOLDER / "docs" / "sphinx" / "written_by_the_package.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def rooms_shown() -> set[str]:
+    pages = (page.read_text(encoding="utf-8") for page in (REFERENCE / "api").glob("*.md"))
+    return {place[2] for text in pages for place in re.finditer(r"<!-- (names of) ([\w.]+) -->", text)}
+
+
+def test_every_public_room_has_a_page_of_its_names():
+    rooms = {module for module, name in graphtwin._PUBLIC.values() if not name}
+    assert {"graphtwin", *rooms} <= rooms_shown()
+
+
+def test_settings_and_commands_stand_where_their_page_says(written):
+    settings, commands = (written.written((REFERENCE / f"{name}.md").read_text(encoding="utf-8")) for name in ("settings", "commands"))
+    assert "| `permutations` | `19` |" in settings
+    assert "## graphtwin twin train\n" in commands
+    assert "--resume" in commands
+
+
+def test_text_of_docstrings_is_no_markup_but_code_and_examples_stay(written):
+    lines = ["Columns embedding_* with |r| of `a*b`.", ">>> 2 * 3", "6", "", "A * B"]
+    assert written.plain(lines) == [r"Columns embedding\_\* with \|r\| of `a*b`.", ">>> 2 * 3", "6", "", r"A \* B"]
