@@ -1,7 +1,7 @@
-"""Pages that the package writes of itself: settings, commands and public names.
+"""Pages that the package writes of itself: settings, commands, public names and the words of its reports.
 
-A page of the site holds a comment where such a part goes (`<!-- settings -->`, `<!-- commands -->`, `<!-- names of graphtwin.twin -->`).
-The part is written there when the page is read: nothing generated lies in the repository, and nothing on the site is older than the code.
+A page of the site holds a comment where such a part goes (`<!-- settings -->`, `<!-- commands -->`, `<!-- glossary -->`,
+`<!-- names of graphtwin.twin -->`). The part is written there when the page is read: nothing generated lies in the repository, and nothing on the site is older than the code.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from typer.main import get_command
 
 from graphtwin.cli.app import app as command_line
 from graphtwin.cli.settings_table import COMMANDS, model_of, settings_of
+from graphtwin.report import glossary
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 MARKUP = re.compile(r"[|*]|_(?!\w)")  # what docutils takes for substitutions, emphasis and links
-PLACE = re.compile(r"^<!-- (settings|commands|names of ([\w.]+)) -->$", re.MULTILINE)
+PLACE = re.compile(r"^<!-- (settings|commands|glossary|names of ([\w.]+)) -->$", re.MULTILINE)
 HELP_COLUMNS = "88"  # characters of a line of help; about what a page has room for
 
 
@@ -65,6 +66,11 @@ def _help(root: Any, words: tuple[str, ...]) -> str:
     return "\n".join(line.rstrip() for line in shown.getvalue().strip("\n").splitlines())
 
 
+def words_explained() -> str:
+    """The glossary of the reports."""
+    return "\n\n".join(f"{term.name}\n: {term.meaning}" + (f" Source: {term.source}." if term.source else "") for term in glossary())
+
+
 def names(room: str) -> str:
     """The public names of a room with their docstrings; rooms inside it have pages of their own."""
     module = importlib.import_module(room)
@@ -100,7 +106,7 @@ def _make_plain(app: Sphinx, kind: str, name: str, value: object, options: objec
 
 def written(text: str) -> str:
     """A page with its generated parts in their places."""
-    parts = {"settings": settings, "commands": commands}
+    parts = {"settings": settings, "commands": commands, "glossary": words_explained}
     return PLACE.sub(lambda place: names(place[2]) if place[2] else parts[place[1]](), text)
 
 
