@@ -1,7 +1,8 @@
 """Pages that the package writes of itself: settings, commands, public names and the words of its reports.
 
 A page of the site holds a comment where such a part goes (`<!-- settings -->`, `<!-- commands -->`, `<!-- glossary -->`,
-`<!-- names of graphtwin.twin -->`). The part is written there when the page is read: nothing generated lies in the repository, and nothing on the site is older than the code.
+`<!-- names of graphtwin.twin -->`). The part is written there when the page is
+read: nothing generated lies in the repository, and nothing on the site is older than the code.
 """
 
 from __future__ import annotations
