@@ -14,6 +14,7 @@ from graphtwin.cli.app import app
 from tests.test_shown_imports import PAGES, ROOT_FOLDER
 
 BLOCK = re.compile(r"```(?:bash|console|sh)\n(.*?)```", re.DOTALL)
+AT_ONCE = {"--help", "--version", "--install-completion", "--show-completion"}  # options that act while words are read, whatever follows
 ENDS = {"&&", "||", "|", ";", ">"}  # where a command of the shell ends
 SHOWN = sorted({*PAGES, *(ROOT_FOLDER / "docs").rglob("*.md")})
 
@@ -32,8 +33,9 @@ def commands(text: str) -> list[list[str]]:
 
 def parse(words: list[str], command: Any, name: str = "graphtwin", parent: Any = None) -> None:
     """Parse what follows a command, and what follows the command inside it, and run nothing."""
-    context = command.make_context(name, list(words), parent=parent)
-    if hasattr(command, "commands"):
+    at_once = bool(AT_ONCE & set(words))
+    context = command.make_context(name, [word for word in words if word not in AT_ONCE], parent=parent, resilient_parsing=at_once)
+    if hasattr(command, "commands") and not (at_once and len(words) == 1):
         name, inner, rest = command.resolve_command(context, [*context._protected_args, *context.args])
         parse(rest, inner, name, context)
 
