@@ -13,7 +13,6 @@ from graphtwin import schema
 from graphtwin.explorer.beside import PageBeside, TableBeside
 from graphtwin.explorer.packed import pack
 from graphtwin.explorer.pairs_shown import LOWEST, STEP, PairsShown, pairs_shown
-from graphtwin.explorer.skeletons_shown import SkeletonsShown
 from graphtwin.kinds import RUN, require_kind
 from graphtwin.report import RunFolder
 from graphtwin.tuning import are_directions, describe_tuning, direction_degrees, embedding_columns, speaking_units
@@ -35,22 +34,17 @@ TUNING = (
 )
 OF_FUNCTION = ("graph model, function", "network alone, function")  # models of the card, the first that there is
 ENDS = ("_low", "_high")  # endings of columns of ends of intervals
-LATTICES = {"fly": ("columns", 1.0)}  # sources whose positions are no lengths: their unit, and the bin of distance in questions
-MICROMETRES = ("um", 20.0)
 UNKNOWN = 255  # code of a category that is not known
 log = logging.getLogger("graphtwin")
 
 
-def contents_of(
-    folder: str, beside: Sequence[PageBeside | TableBeside] = (), alone: bool = False, skeletons: SkeletonsShown | None = None
-) -> bytes:
+def contents_of(folder: str, beside: Sequence[PageBeside | TableBeside] = (), alone: bool = False) -> bytes:
     """All that a page shows of a finished run, packed.
 
     Args:
         folder: Folder that `graphtwin run` wrote.
         beside: What stands beside the run in the frame, as `read_beside` gives it.
         alone: Whether the pages among it are packed too, for a file that opens without a server.
-        skeletons: Skeletons of some of its neurons, in the frame of its positions.
 
     Raises:
         FileNotFoundError: There is no such folder.
@@ -70,7 +64,6 @@ def contents_of(
         "axes": list(run.axes()),
         "source": (run.json("provenance") or {}).get("inputs", {}).get("name", ""),
     }
-    words["length"], words["bin"] = LATTICES.get(words["source"], MICROMETRES)
     arrays: dict[str, np.ndarray] = {"nucleus_id": neurons["nucleus_id"].to_numpy(np.int64)}
     if neurons[schema.POSITION].notna().all(axis=1).any():
         arrays["places"] = neurons[schema.POSITION].to_numpy(np.float32)
@@ -79,16 +72,12 @@ def contents_of(
     columns: list[dict[str, Any]] = []
     units = _units(run, row_of, words, arrays, columns)
     _categories(neurons, units, columns, arrays)
-    _places(neurons, run.axes(), words["length"], columns, arrays)
+    _places(neurons, run.axes(), columns, arrays)
     _predicted(run, row_of, words, arrays, columns)
     _roots(run, row_of, words, arrays)
     shown = pairs_shown(run)
     if shown is not None:
         _pairs(run, shown, row_of, words, arrays)
-    if skeletons is not None:
-        parts = np.column_stack([row_of[skeletons.parts[:, 0]], skeletons.parts[:, 1:]])
-        arrays |= {"skeleton points": skeletons.points, "skeleton edges": skeletons.edges.astype(np.int32)}
-        arrays["skeletons"] = parts.astype(np.int32)
     words["beside"] = [_beside(at, one, alone, row_of, words, units, arrays, columns) for at, one in enumerate(beside)]
     verdicts = run.json("verdicts") or []
     words |= {"columns": columns, "verdicts": [str(one["sentence"]) for one in verdicts if "sentence" in one]}
@@ -122,10 +111,10 @@ def _categories(neurons: pd.DataFrame, units: pd.DataFrame | None, columns: list
     columns[:0] = made
 
 
-def _places(neurons: pd.DataFrame, axes: tuple[str, ...], unit: str, columns: list[dict[str, Any]], arrays: dict[str, np.ndarray]) -> None:
+def _places(neurons: pd.DataFrame, axes: tuple[str, ...], columns: list[dict[str, Any]], arrays: dict[str, np.ndarray]) -> None:
     for name, axis in zip(schema.POSITION, axes, strict=True):
         if neurons[name].notna().any():
-            _column(columns, arrays, name, axis, neurons[name].to_numpy(np.float32), unit=unit)
+            _column(columns, arrays, name, axis, neurons[name].to_numpy(np.float32), unit="um")
 
 
 def _units(
@@ -158,10 +147,6 @@ def _units(
     arrays["map"] = spread
     share = np.square(size) / max(float(np.square(size).sum()), 1e-300)
     words["map"] = {"shares": [float(one) for one in share[:2]]}
-    scans = spoken.groupby(["session", "scan_idx"], sort=True).ngroup().to_numpy()
-    if scans.max() > 0:
-        arrays["scan"] = np.full(len(row_of), -1, np.int32)
-        arrays["scan"][row_of[spoken["nucleus_id"]].to_numpy()] = scans
     whole = np.full((len(row_of), vectors.shape[1]), np.nan, np.float32)
     whole[rows] = vectors[held]
     arrays["embedding"] = whole
@@ -211,7 +196,7 @@ def _predicted(
         told_of[rows, at] = part[["true_um", "mean_um", "sd_um"]].to_numpy(np.float32)
         error = np.full(len(row_of), np.nan, np.float32)
         error[rows] = (part["mean_um"] - part["true_um"]).to_numpy(np.float32)
-        _column(columns, arrays, f"{target}_error", f"{target} as predicted, less what is true", error, unit=words["length"])
+        _column(columns, arrays, f"{target}_error", f"{target} as predicted, less what is true", error, unit="um")
     arrays["predicted position"] = told_of
 
 
@@ -289,6 +274,3 @@ def _pairs(run: RunFolder, shown: PairsShown, row_of: pd.Series, words: dict[str
     for model, levels in shown.levels.items():
         arrays[f"levels {model}"] = levels
     words["pairs"] = {"models": list(shown.levels), "scores": shown.scores, "lowest": LOWEST, "step": STEP}
-    if shown.exposure is not None:
-        arrays["exposure"] = shown.exposure.levels
-        words["pairs"]["exposure"] = {name: getattr(shown.exposure, name) for name in ("measure", "unit", "lowest", "step")}

@@ -10,8 +10,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from graphtwin.report.words import in_words
+
+PIECES = re.compile(r"(<!--.*?-->|<[^>]*>)", flags=re.DOTALL)
 FILE = Path(__file__).parent / "glossary.toml"
-UNREAD = {"a", "code", "nav", "pre", "script", "style", "svg"}  # elements in which a word is no use of it
+UNREAD = {"a", "code", "nav", "pre", "samp", "script", "style", "svg"}  # elements in which a word is no use of it
+AS_IT_IS = {"a", "b", "code", "pre", "samp", "script", "style", "title"}  # and in which names of columns stay what they are
+# What is code in a sentence: whatever stands between backticks, and names of files.
+CODE = re.compile(r"`([^`]+)`|(?<![\w./-])((?:[\w-]+/)*[\w-]+\.(?:parquet|csv|json|toml|npz|npy|pt|h5))(?!\w)")
 UNLINKED = {"b", "button", "caption", "h1", "h2", "h3", "li", "summary", "td", "th"}  # and in which it is one, but no place for a link
 
 
@@ -70,7 +76,7 @@ def link_words(body: str) -> tuple[str, list[Term]]:
         linked.add(term.name)
         return f'<a class="word" href="#{term.anchor}">{match[0]}</a>'
 
-    pieces = re.split(r"(<!--.*?-->|<[^>]*>)", body, flags=re.DOTALL)
+    pieces = PIECES.split(body)
     for at, piece in enumerate(pieces):
         if at % 2:
             _follow(piece, inside)
@@ -79,10 +85,31 @@ def link_words(body: str) -> tuple[str, list[Term]]:
     return "".join(pieces), sorted(found.values(), key=lambda term: term.name.lower())
 
 
+def name_in_words(body: str) -> str:
+    """A page with the columns that its sentences, tables and figures name in words, and with files and commands set as code.
+
+    Args:
+        body: HTML; what stands in links, code, scripts, samples and bold names is left as it is.
+    """
+    inside: list[str] = []
+    pieces = PIECES.split(body)
+    for at, piece in enumerate(pieces):
+        if at % 2:
+            _follow(piece, inside)
+        elif "svg" in inside:
+            pieces[at] = in_words(piece)
+        elif not set(inside) & AS_IT_IS:
+            spoken = CODE.split(piece)
+            pieces[at] = "".join(
+                in_words(part or "") if k % 3 == 0 else f"<code>{part}</code>" if part else "" for k, part in enumerate(spoken)
+            )
+    return "".join(pieces)
+
+
 def _follow(tag: str, inside: list[str]) -> None:
     """Keep account of the elements that are not linked and are open."""
     named = re.match(r"<(/?)([a-z0-9]+)", tag)
-    if named is None or named[2] not in UNREAD | UNLINKED or tag.endswith("/>"):
+    if named is None or named[2] not in UNREAD | UNLINKED | AS_IT_IS or tag.endswith("/>"):
         return
     if not named[1]:
         inside.append(named[2])

@@ -1,10 +1,34 @@
-"""How the report writes numbers, shares and lists."""
+"""How the report writes numbers, shares, lists, and the names of columns."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import numpy as np
+
+# Columns whose words are not their parts.
+COLUMNS = {
+    "cc_abs": "absolute correlation",
+    "cc_max": "largest correlation",
+    "cc_norm": "normalised correlation",
+    "gosi": "gOSI",
+    "gdsi": "gDSI",
+    "osi": "OSI",
+    "dsi": "DSI",
+    "l_d_um": "L_d (µm)",
+    "n_synapses": "synapses",
+    "nucleus_id": "nucleus",
+    "pre_nucleus_id": "axon",
+    "post_nucleus_id": "target",
+    "scan_idx": "scan",
+    "unit_id": "unit",
+    "root_id": "root",
+    "proj_hva": "projection between areas",
+}
+UNITS = {"um": "µm", "um2": "µm²", "um3": "µm³", "deg": "°", "s": "s", "ms": "ms", "hz": "Hz"}
+# A name of a column or setting, and no file, path or part of a longer name.
+COLUMN = re.compile(r"(?<![\w./-])[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?![\w/]|[.-]\w)")
 
 
 def number_text(value: float | None, unit: str = "1") -> str:
@@ -43,3 +67,17 @@ def p_text(p: float, name: str = "p") -> str:
     if not np.isfinite(p):
         return "not testable"
     return f"{name} = {p:.2g}" if p >= 1e-3 else f"{name} < 0.001"
+
+
+def column_words(column: str) -> str:
+    """A column in words, with its unit in brackets: `field_x_deg` is `field x (°)`."""
+    if column in COLUMNS:
+        return COLUMNS[column]
+    *parts, last = column.split("_")
+    words = [COLUMNS.get(part, part) for part in parts]
+    return f"{' '.join(words)} ({UNITS[last]})" if words and last in UNITS else " ".join([*words, last])
+
+
+def in_words(text: str) -> str:
+    """A sentence or label with every name of a column in words."""
+    return COLUMN.sub(lambda found: column_words(found[0]), text)

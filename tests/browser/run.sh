@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The explorer of a short run of the bundle in Debian's Chromium; screenshots are left in the folder that is printed.
+# The explorer of a short run of the bundle and pages in Debian's Chromium; screenshots are left in the folder that is printed.
 set -euo pipefail
 cd "$(dirname "$0")"
 bin=$(cd ../../.venv/bin && pwd)
@@ -19,4 +19,8 @@ server=$!
 trap 'kill $server' EXIT
 for _ in $(seq 60); do grep -q http "$shots/address" && break; sleep 1; done
 node explorer.mjs "$shots/page.html" "$shots/bare.html" "$(head -1 "$shots/address")" "$shots/expected.json" "$shots"
+"$bin/graphtwin" report "$run" >/dev/null
+"$bin/graphtwin" power --effect 1 --axons 8 --tables 20 --out "$shots/power" >/dev/null
+"$bin/graphtwin" types "$run" --set seeds=2 --set permutations=19 --out "$shots/types" >/dev/null
+node pages.mjs "$shots" "$(realpath "$run")/report.html" "$shots/power/report.html" "$shots/types/report.html"
 echo "screenshots: $shots"

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from graphtwin.cli.app import app
 from graphtwin.pipeline.pairs.like_to_like import LikeToLikeConfig, _conclude, run_like_to_like
 from graphtwin.report.pages.like_to_like_page import write_like_to_like
+from graphtwin.report.words import in_words
 from graphtwin.wiring.pairs.planted import Planted, plant
 from graphtwin.wiring.questions import Answer, agreed
 from tests.report.reading import unlinked
@@ -180,7 +181,7 @@ def test_the_page_states_the_rule_and_stands_alone(answered: Path):
     page = (answered / "report.html").read_text(encoding="utf-8")
     said = json.loads((answered / "notes.json").read_text(encoding="utf-8"))["rule"]
     assert "one SD of signal_correlation multiplies synapses a length of co-travel by" in said
-    assert "one SD of signal_correlation multiplies" in page
+    assert "one SD of signal correlation multiplies" in unlinked(page)
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert page.count("<svg role") >= 8
 
@@ -384,7 +385,7 @@ def test_a_projection_of_two_axons_is_said_on_page_and_screen(planted: pd.DataFr
     assert code == 0, output
     said = "signal_correlation: the robust slope in V1-&gt;V1 stands on 2 axons"
     assert said.replace("&gt;", ">") in output.replace("\n", " ")
-    assert said in (folder / "report.html").read_text(encoding="utf-8")
+    assert in_words(said) in unlinked((folder / "report.html").read_text(encoding="utf-8"))
 
 
 def test_a_mixed_model_that_does_not_converge_is_said_and_not_reported(planted: pd.DataFrame, tmp_path: Path):
@@ -405,8 +406,8 @@ def test_axons_whose_similarity_goes_with_their_rate_are_warned_of(tmp_path: Pat
     assert code == 0, output
     said = "signal_correlation goes with the rate of pre_nucleus_id:proj_hva, so that the random intercept alone is biased"
     assert said in output.replace("\n", " ")
-    page = (folder / "report.html").read_text(encoding="utf-8")
-    assert said in page
+    page = unlinked((folder / "report.html").read_text(encoding="utf-8"))
+    assert in_words(said) in page
     assert "(differs)" in page
     both = pd.read_csv(folder / "mundlak.csv").iloc[0]
     conditional = pd.read_csv(folder / "conditional.csv").iloc[0]
@@ -428,9 +429,9 @@ def test_other_outcomes_have_nulls_and_bootstraps_too(tables: tuple[Path, Path],
     assert "Not in this run: nulls" not in (out / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_name_is_broken_where_a_reader_would_and_rare_motifs_are_said_and_not_drawn(answered: Path):
+def test_a_similarity_is_named_in_words_and_rare_motifs_are_said_and_not_drawn(answered: Path):
     page = unlinked((answered / "report.html").read_text(encoding="utf-8"))
-    assert '<td class="name">signal_<wbr>correlation</td>' in page
+    assert '<td class="name">signal correlation</td>' in page
     motifs = pd.read_csv(answered / "motifs.csv")
     assert ("Not shown, for rewired graphs have less than one on average" in page) == bool((motifs["expected"] < 1).any())
     assert "Rules without L_d have a scale of their own." in page

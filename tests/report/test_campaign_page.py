@@ -62,11 +62,11 @@ def test_the_page_counts_what_was_asked_and_names_who_answered(folder):
     assert "twin t1" in text
     assert "one/a rest all channels rest 3" in text
     assert "two a &amp; &lt;b&gt; running = 5 3" in text
-    assert "direction_deg 0 to 270 (4 values), contrast 0.5 to 1 (2 values)" in text
+    assert "direction (°) 0 to 270 (4 values), contrast 0.5 to 1 (2 values)" in text
     assert "All 10 stimuli" in text
     assert {"directions", "map", "histogram"} <= set(re.findall(r'<figure id="(\w+)"', page))
     assert "shard-" not in page  # thousands of shards are counted, not listed
-    assert not re.search(r"<script|https?://(?!www\.w3\.org|doi\.org)", page)
+    assert not re.search(r"<script src|https?://(?!www\.w3\.org|doi\.org)", page)
 
 
 def test_answers_are_read_shard_by_shard_as_cells_have_them(folder):
@@ -93,8 +93,8 @@ def test_units_that_never_change_are_counted_and_stimuli_of_other_kinds_have_no_
 
 def test_a_stimulus_is_described_by_what_varies_in_its_kind(folder):
     told = described(RunFolder.open(folder).table("stimuli"))
-    assert told[0] == "drifting_grating: direction_deg = 0, contrast = 0.5"
-    assert told[9] == "gabor: x_deg = 10"
+    assert told[0] == "drifting_grating: direction (°) = 0, contrast = 0.5"
+    assert told[9] == "gabor: x (°) = 10"
 
 
 def test_of_more_answers_than_memory_is_to_hold_some_units_are_shown_evenly(folder, monkeypatch):

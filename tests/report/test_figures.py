@@ -286,14 +286,15 @@ def fill(figure):
 
 def test_drawing_leaves_matplotlib_as_it_was():
     before = dict(matplotlib.rcParams)
-    figures.draw_svg("key", "words", (4.0, 2.0), fill)
+    figures.draw_svg("key", (4.0, 2.0), fill)
     assert dict(matplotlib.rcParams) == before
 
 
 def test_the_same_figure_is_drawn_the_same_and_its_text_stays_text():
-    drawn = figures.draw_svg("key", 'more < "less"', (4.0, 2.0), fill)
-    assert drawn == figures.draw_svg("key", 'more < "less"', (4.0, 2.0), fill)
-    assert 'aria-label="more &lt; &quot;less&quot;"' in drawn
+    drawn = figures.draw_svg("key", (4.0, 2.0), fill)
+    assert drawn == figures.draw_svg("key", (4.0, 2.0), fill)
+    shown = figures.Drawn("key", "More", 'more < "less".', "", drawn).shown
+    assert shown.startswith('<svg role="img" aria-label="More. more &lt; &#34;less&#34;."')
     assert "$b$" in drawn
 
 

@@ -46,8 +46,8 @@ def test_the_page_of_tuning_counts_units_and_draws_a_map(tmp_path):
     text = text_of(page)
     assert "60 units were measured: 30 of a &amp; &lt;b&gt;, 30 of c." in text
     assert "30 units select orientation (false discovery rate 0.05)" in text
-    assert re.search(r"preferred_size_deg 56 20[.0]* 20[.0]* 20[.0]* ", text)
-    assert re.search(r"gosi 60 [\d. ]+ 0\.125 20 ", text)
+    assert re.search(r"preferred size \(°\) 56 20[.0]* 20[.0]* 20[.0]* ", text)
+    assert re.search(r"gOSI 60 [\d. ]+ 0\.125 20 ", text)
     assert all(f'<figure id="{key}">' in page for key in ("angles", "cortex", "distributions"))
     assert 'id="mosaic"' not in page
 

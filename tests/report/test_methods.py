@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.pages.methods import methods
+from graphtwin.report.pages.methods import like_to_like_methods as methods
 
 
 def folder(path: Path, p_spatial: float) -> RunFolder:
@@ -22,7 +22,7 @@ def folder(path: Path, p_spatial: float) -> RunFolder:
 
 def test_formula_family_software_and_what_is_held_are_said(tmp_path: Path):
     text = " ".join(methods(folder(tmp_path, 0.02)))
-    assert "n_synapses ~ sim (negative binomial, log link)" in text
+    assert "`n_synapses ~ sim` (negative binomial, log link)" in text
     assert "natural splines of distance and offset along x held" in text
     assert "clustered by axons (CR2, Student's t with 12.3 to 12.3 degrees of freedom)" in text
     assert "p was adjusted for 1 test (Holm)" in text

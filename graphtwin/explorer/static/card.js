@@ -47,12 +47,12 @@ function chances(title, classes, values, truth) {
 }
 
 // A position as predicted with its SD beside what is true.
-function positions(title, targets, told, unit) {
+function positions(title, targets, told) {
   const spans = targets.map((target, at) => {
     const [truth, mean, sd] = [told[3 * at], told[3 * at + 1], told[3 * at + 2]];
     if (!Number.isFinite(mean)) return null;
     const off = (mean - truth) / sd;
-    return make("li", {}, make("span", { class: "what" }, target), make("span", {}, `${number(truth)} ${unit}; predicted ${number(mean)} ± ${number(sd)} ${unit}, ${Math.abs(off).toFixed(1)} SD ${off > 0 ? "too large" : "too small"}`));
+    return make("li", {}, make("span", { class: "what" }, target), make("span", {}, `${number(truth)} um; predicted ${number(mean)} ± ${number(sd)} um, ${Math.abs(off).toFixed(1)} SD ${off > 0 ? "too large" : "too small"}`));
   });
   return spans.some(Boolean) ? make("section", {}, make("h3", {}, title), make("ul", { class: "facts" }, ...spans)) : null;
 }
@@ -69,18 +69,8 @@ function curve(degrees, values, label) {
     make("path", { d: path, class: "curve" }), ...[...values].map((value, at) => make("circle", { cx: x(at), cy: y(value), r: 2.5 }, make("title", {}, `${number(degrees[at])} degrees: ${number(value)}`))));
 }
 
-// Rows of each neuron in a table of units or roots.
-function rowsOf(neurons) {
-  const found = new Map();
-  neurons.forEach((neuron, row) => (found.has(neuron) ? found.get(neuron).push(row) : found.set(neuron, [row])));
-  return found;
-}
-
 class Card {
-  constructor(frame, contents, pairs, choose) {
-    Object.assign(this, { frame, contents, pairs, choose });
-    [this.unitsOf, this.rootsOf] = ["unit neuron", "root neuron"].map((name) => rowsOf(contents.arrays[name] || []));
-  }
+  constructor(frame, contents, pairs, choose) { Object.assign(this, { frame, contents, pairs, choose }); }
 
   // How a neuron is called: its name where it has one, else its nucleus.
   called(i) {
@@ -111,7 +101,7 @@ class Card {
       parts.push(chances(`${task.replace("_", " ")}, predicted while held out (${told.model})`, told.classes, values.subarray(i * n, (i + 1) * n), this.value(task, i)));
     }
     const places = words["predicted position"];
-    if (places) { const n = 3 * places.targets.length; parts.push(positions(`position, predicted while held out (${places.model})`, places.targets, arrays["predicted position"].subarray(i * n, (i + 1) * n), words.length)); }
+    if (places) { const n = 3 * places.targets.length; parts.push(positions(`position, predicted while held out (${places.model})`, places.targets, arrays["predicted position"].subarray(i * n, (i + 1) * n))); }
     parts.push(...this.told([arrays.nucleus_id[i]]), ...this.units(i), ...this.partners(i, model));
     this.frame.replaceChildren(...parts.filter(Boolean));
   }
@@ -119,7 +109,7 @@ class Card {
   roots(i) {
     const { words, arrays } = this.contents, found = [];
     if (!words.versions) return found;
-    for (const k of this.rootsOf.get(i) || []) {
+    for (let k = 0; k < arrays["root neuron"].length; k++) if (arrays["root neuron"][k] === i) {
       const root = String(arrays["root id"][k]), version = words.versions[arrays["root version"][k]];
       found.push(make("li", {}, make("span", { class: "what" }, `root id, version ${version}`), make("span", {}, root, " ", neuroglancer(words.source, version, [root]))));
     }
@@ -129,7 +119,7 @@ class Card {
   units(i) {
     const { words, arrays } = this.contents, found = [];
     if (!words.units) return found;
-    for (const k of this.unitsOf.get(i) || []) {
+    for (let k = 0; k < words.units.length; k++) if (arrays["unit neuron"][k] === i) {
       const name = `unit ${words.units[k].join("/")} (session, scan, unit)`;
       const n = words.tuning?.columns.length, values = n ? arrays["unit tuning"].subarray(k * n, (k + 1) * n) : null;
       const drawn = words.tuning?.degrees && values.every(Number.isFinite) ? curve(words.tuning.degrees, values, `Responses of ${name}`) : null;
@@ -147,9 +137,9 @@ class Card {
   partners(i, model) {
     const { pairs } = this;
     if (!pairs) return [];
-    const found = [], { exposure } = pairs, { places } = this.contents.arrays;
-    const table = (list, other, caption, file) => list.length ? sortable(caption, ["neuron", "type", ...(places ? [`distance, ${this.contents.words.length}`] : []), ...(exposure ? [`${exposure.measure}, ${exposure.unit}`] : []), "similarity", "probability", "size of synapses"],
-      list.map((one) => { const link = this.link(one.neuron); link.dataset.key = one.neuron; return [link, this.value("cell_type", one.neuron) ?? "", ...(places ? [one.distance] : []), ...(exposure ? [one.exposure] : []), one.similarity, one.probability, one.size]; }), file) : null;
+    const found = [];
+    const table = (list, other, caption, file) => list.length ? sortable(caption, ["neuron", "type", "distance, um", "similarity", "probability", "size of synapses"],
+      list.map(({ neuron, distance, similarity, probability, size }) => { const link = this.link(neuron); link.dataset.key = neuron; return [link, this.value("cell_type", neuron) ?? "", distance, similarity, probability, size]; }), file) : null;
     const id = this.called(i);
     for (const [side, connected, predicted] of [["out", "Targets", "Most probable targets that are not connected"], ["in", "Inputs", "Most probable inputs that are not connected"]]) {
       const of = pairs.of(i, side, model);

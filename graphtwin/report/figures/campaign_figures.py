@@ -76,7 +76,7 @@ def draw_directions(answers: Sequence[StateAnswers], stimuli: pd.DataFrame) -> B
         f"has most of these: {len(degrees)}. All else is averaged over. Right is 0°, up 90°; the radius is the mean answer, in the units "
         f"of the recording. Above each plot stands session-scan-unit.{_left_out(answers)}"
     )
-    svg = draw_svg("directions", title, (WIDTH, 1.9 * n_rows + 0.3), fill)
+    svg = draw_svg("directions", (WIDTH, 1.9 * n_rows + 0.3), fill)
     return Drawn("directions", title, sentence, caption, svg, ("stimuli.parquet", "units.parquet"))
 
 
@@ -178,7 +178,7 @@ def draw_histogram(answers: Sequence[StateAnswers]) -> Block:
         f"{len(every):,} answers of {_of_units(answers)} to all stimuli, each the mean over the time that counts. "
         f"Counts are logarithmic.{_left_out(answers)}"
     )
-    return Drawn("histogram", title, sentence, caption, draw_svg("histogram", title, (WIDTH, 2.6), fill))
+    return Drawn("histogram", title, sentence, caption, draw_svg("histogram", (WIDTH, 2.6), fill))
 
 
 def draw_map(answers: Sequence[StateAnswers], described: Sequence[str]) -> Block:
@@ -216,7 +216,7 @@ def draw_map(answers: Sequence[StateAnswers], described: Sequence[str]) -> Block
         f"At most {MOST_ROWS} units and {MOST_COLUMNS} stimuli of a responder are drawn, evenly chosen{left_out}. Not drawn are {still} "
         "units that answer alike to all stimuli."
     )
-    return Drawn("map", title, sentence, caption, draw_svg("map", title, (WIDTH, 4.0), fill), ("stimuli.parquet",))
+    return Drawn("map", title, sentence, caption, draw_svg("map", (WIDTH, 4.0), fill), ("stimuli.parquet",))
 
 
 def _moved(mean: Float[np.ndarray, "stimuli units"]) -> np.ndarray:

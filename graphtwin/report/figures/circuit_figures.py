@@ -68,7 +68,7 @@ def draw_circuit(run: RunFolder, fitted: bool = True) -> Block:
         f"Senses left, motor neurons right, {len(shown):,} of {len(neurons):,} neurons. Wider lines are stronger. Gap junctions are not "
         "drawn."
     )
-    return Drawn(key, title, sentence, caption, draw_svg(key, title, (WIDTH, 5.2), fill), ("edges.csv", "neurons.csv"))
+    return Drawn(key, title, sentence, caption, draw_svg(key, (WIDTH, 5.2), fill), ("edges.csv", "neurons.csv"))
 
 
 LEGEND = ((GREEN, "sense"), (GREY, "between"), (ORANGE, "motor"))

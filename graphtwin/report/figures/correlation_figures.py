@@ -38,7 +38,7 @@ def draw_correlations(values: Float[np.ndarray, " pairs"]) -> Block:
     low, middle, high = (number_text(float(value)) for value in np.quantile(held, [0.05, 0.5, 0.95]))
     sentence = f"The median correlation is {middle}; nine in ten lie from {low} to {high}."
     caption = f"{len(held):,} pairs of {len(values):,} that are drawn have a correlation."
-    return Drawn("correlations", title, sentence, caption, draw_svg("correlations", title, (WIDTH, 2.6), fill))
+    return Drawn("correlations", title, sentence, caption, draw_svg("correlations", (WIDTH, 2.6), fill))
 
 
 def draw_by_distance(units: pd.DataFrame, pairs: Int64[np.ndarray, "pairs 2"], values: Float[np.ndarray, " pairs"]) -> Block:
@@ -73,4 +73,4 @@ def draw_by_distance(units: pd.DataFrame, pairs: Int64[np.ndarray, "pairs 2"], v
     near, far = (f"{number_text(float(middle[at]))} at {distance[at]:.0f} µm" for at in (0, -1))
     sentence = f"The median correlation is {near} and {far}."
     caption = f"{int(held.sum()):,} pairs of one animal, as many in each of {DISTANCES} bins: median and quartiles."
-    return Drawn("distance", title, sentence, caption, draw_svg("distance", title, (WIDTH, 2.6), fill))
+    return Drawn("distance", title, sentence, caption, draw_svg("distance", (WIDTH, 2.6), fill))

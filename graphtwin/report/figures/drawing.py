@@ -10,14 +10,16 @@ from dataclasses import dataclass
 import matplotlib
 import numpy as np
 from jaxtyping import Float
+from markupsafe import escape
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from graphtwin.report.figures.palette import MUTED, RULE, STYLE
-from graphtwin.report.words import plain
+from graphtwin.report.figures.palette import INKS, MUTED, RULE, STYLE
+from graphtwin.report.figures.told import values_of
+from graphtwin.report.words import in_words, plain
 
 WIDTH = 7.6  # width of a figure in inches; the page shows an inch as about 118 px, so that 8 pt reads as 13 px
 PICTURES_DPI = 170  # of what is a picture inside a figure
@@ -41,6 +43,11 @@ class Drawn:
     svg: str
     files: tuple[str, ...] = ()
 
+    @property
+    def shown(self) -> str:
+        """The SVG with its title and sentence for who cannot see it; its values, as JSON, behind it."""
+        return self.svg.replace("<svg", f'<svg role="img" aria-label="{escape(in_words(f"{self.title}. {self.sentence}"))}"', 1)
+
 
 @dataclass(frozen=True)
 class Absent:
@@ -54,12 +61,11 @@ class Absent:
 Block = Drawn | Absent
 
 
-def draw_svg(key: str, alt: str, size: tuple[float, float], draw: Callable[[Figure], None]) -> str:
-    """A figure as an SVG element to stand inside a page.
+def draw_svg(key: str, size: tuple[float, float], draw: Callable[[Figure], None]) -> str:
+    """A figure as an SVG element to stand inside a page, and its values as JSON in a script element behind it, which nothing executes.
 
     Args:
         key: Prefix of every id, so that figures on one page do not share ids.
-        alt: Text for a reader who cannot see the figure.
         size: Width and height of the figure in inches.
         draw: Function that fills the figure.
     """
@@ -70,25 +76,23 @@ def draw_svg(key: str, alt: str, size: tuple[float, float], draw: Callable[[Figu
         draw(figure)
         layout.execute(figure)
         figure.set_layout_engine("none")  # laid out already: drawing would do it again
+        values = values_of(figure, 72 * size[1])
         figure.set_dpi(PICTURES_DPI)
         out = io.StringIO()
         # What `savefig` calls, which before it draws the figure once more for nothing.
         FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return _inline(out.getvalue(), key, alt, size[0] / WIDTH)
+    return f'{_inline(out.getvalue(), key, size[0] / WIDTH)}<script type="application/json">{values}</script>'
 
 
-def _inline(svg: str, key: str, alt: str, share: float) -> str:
-    """The SVG element alone, at most this share of the column wide, with ids of its own and words for screen readers."""
+def _inline(svg: str, key: str, share: float) -> str:
+    """The SVG element alone, at most this share of the column wide, with ids of its own, in inks of the page's style, light or dark."""
     svg = svg[svg.index("<svg") :].strip()
     svg = re.sub(r'\bid="', f'id="{key}-', svg)
     svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{key}-", svg)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    return svg.replace("<svg", f'<svg role="img" aria-label="{_attribute(alt)}" style="max-width:{100 * share:.0f}%"', 1)
-
-
-def _attribute(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    svg = re.sub("|".join(INKS), lambda found: f"var(--{INKS[found[0]]})", svg)
+    return svg.replace("<svg", f'<svg style="--share:{share:.2f};max-width:{100 * share:.0f}%"', 1)
 
 
 def draw_interval_rows(

@@ -77,7 +77,7 @@ def draw_basis(run: RunFolder) -> Block:
         f"Each panel is one function, n = {len(basis)} directions; its number and main period above it. "
         "A neuron's log response is its log gain plus the weighted sum of these; the weights are its embedding."
     )
-    return Drawn("basis", title, sentence, caption, draw_svg("basis", sentence, (WIDTH, 2.0), fill), ("basis.parquet",))
+    return Drawn("basis", title, sentence, caption, draw_svg("basis", (WIDTH, 2.0), fill), ("basis.parquet",))
 
 
 def _draw_columns(basis: pd.DataFrame) -> Block:
@@ -107,7 +107,7 @@ def _draw_columns(basis: pd.DataFrame) -> Block:
         "A neuron's response is its mean, and the mean neuron's curve and the weighted sum of these on its own scale; the weights are its "
         "embedding. Where noise grows with the response, this holds of its logarithm."
     )
-    return Drawn("basis", title, sentence, caption, draw_svg("basis", sentence, (WIDTH, 2.0), fill), ("basis.parquet",))
+    return Drawn("basis", title, sentence, caption, draw_svg("basis", (WIDTH, 2.0), fill), ("basis.parquet",))
 
 
 def dominant_harmonic(basis: Float[np.ndarray, "directions components"]) -> Int[np.ndarray, " components"]:
@@ -148,7 +148,7 @@ def draw_held_out(run: RunFolder) -> Block:
     )
     if grid is not None:
         caption += " Right: rank and smoothness are chosen on held-out deviance; ring: the choice (smallest rank within a standard error)."
-    svg = draw_svg("held-out", title, (WIDTH, 2.3), fill)
+    svg = draw_svg("held-out", (WIDTH, 2.3), fill)
     return Drawn(
         "held-out", title, held_out_sentence(explained, scores, shown), caption, svg, ("embedding_scores.parquet", "embedding_grid.parquet")
     )

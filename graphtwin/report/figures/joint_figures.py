@@ -43,7 +43,7 @@ def _rows(
         draw_interval_rows(axes, labels, values, colours, reference)
         axes.set_xlabel(x)
 
-    return Drawn(key, title, sentence, caption, draw_svg(key, title, (WIDTH, 0.9 + ROW * len(labels)), fill), (file,))
+    return Drawn(key, title, sentence, caption, draw_svg(key, (WIDTH, 0.9 + ROW * len(labels)), fill), (file,))
 
 
 def draw_joint_slopes(run: RunFolder) -> Block:
@@ -123,7 +123,7 @@ def _by_scale(key: str, title: str, table: pd.DataFrame, fill: Callable[[Axes, p
             axes.set_title(scale)
             axes.set_xlabel(x)
 
-    return draw_svg(key, title, (WIDTH, 0.9 + ROW * n_lines), draw)
+    return draw_svg(key, (WIDTH, 0.9 + ROW * n_lines), draw)
 
 
 def draw_held_out_axons(run: RunFolder) -> Block:
@@ -150,7 +150,7 @@ def draw_held_out_axons(run: RunFolder) -> Block:
         "Log-likelihood of the synapses of held-out axons, given how many each made, minus that under L_d alone; intervals resample axons. "
         "Rules without L_d have a scale of their own."
     )
-    svg = draw_svg("held-out", title, (WIDTH, 0.6 + 0.4 * len(panels) + ROW * len(table)), fill)
+    svg = draw_svg("held-out", (WIDTH, 0.6 + 0.4 * len(panels) + ROW * len(table)), fill)
     return Drawn("held-out", title, sentence, caption, svg, ("held_out.parquet",))
 
 

@@ -58,7 +58,7 @@ def draw_map(run: RunFolder) -> Block:
         f"{f' of {len(names)} scans' if by_scan else ''}; {word} known for {int(known.sum()):,}. The central 99 % of each axis is shown."
     )
     width = WIDTH if known.any() and by_scan else 0.6 * WIDTH
-    return Drawn("map", title, sentence, caption, draw_svg("map", sentence, (width, 3.7), fill), ("embeddings.parquet",))
+    return Drawn("map", title, sentence, caption, draw_svg("map", (width, 3.7), fill), ("embeddings.parquet",))
 
 
 def _label_of(run: RunFolder, embeddings: pd.DataFrame) -> tuple[str, pd.Series]:
@@ -130,13 +130,13 @@ def _scatter_labels(axes: Axes, plane: np.ndarray, label: pd.Series, word: str) 
     names = sorted(map(str, label.dropna().unique()))
     x, y = plane.T
     unknown = label.isna().to_numpy()
-    axes.scatter(x[unknown], y[unknown], 3, color="#c9ced4", linewidths=0, rasterized=True)
+    axes.scatter(x[unknown], y[unknown], 3, color=GREY, linewidths=0, rasterized=True)
     colour = np.array([LABEL_COLOURS[names.index(str(name))] if pd.notna(name) else "" for name in label])
     order = np.random.default_rng(0).permutation(np.flatnonzero(label.notna()))  # drawn in random order, so that no label lies on top
     axes.scatter(x[order], y[order], 4, colour[order].tolist(), linewidths=0, alpha=0.7, rasterized=True)
     for index, name in enumerate(names):
         axes.plot([], [], "o", color=LABEL_COLOURS[index], markersize=5, label=plain(name))
-    axes.plot([], [], "o", color="#c9ced4", markersize=5, label="unknown")
+    axes.plot([], [], "o", color=GREY, markersize=5, label="unknown")
     axes.set_title(f"by {word}" if names else "")
     above = len(names) < COLUMNS
     axes.legend(
@@ -204,7 +204,7 @@ def draw_leakage(run: RunFolder) -> Block:
         "Exact centring pushes linear decoding below chance."
     )
     height = 0.75 + 0.24 * len(labels)
-    svg = draw_svg("leakage", title, (0.8 * WIDTH, height), fill)
+    svg = draw_svg("leakage", (0.8 * WIDTH, height), fill)
     return Drawn("leakage", title, leakage_sentence(leakage), caption, svg, ("scan_leakage.parquet",))
 
 

@@ -129,7 +129,7 @@ def draw_rasters(run: RunFolder, shown: Shown | None) -> Block:
         f"{rows} recorded neurons, by type; below the line those that no fit has seen. Each in its SD about its mean, predictions of those "
         "that no fit has seen in their own. The first trial stimulates a neuron that no training trial stimulates, where there is one."
     )
-    return Drawn(key, title, sentence, caption, draw_svg(key, title, (WIDTH, 4.4), fill), ("predicted.npz", "trials.h5"))
+    return Drawn(key, title, sentence, caption, draw_svg(key, (WIDTH, 4.4), fill), ("predicted.npz", "trials.h5"))
 
 
 def _mean_r(shown: Shown, rows: np.ndarray) -> float:
@@ -169,7 +169,7 @@ def draw_output(run: RunFolder, shown: Shown | None) -> Block:
     more = f" {n} of {len(shown.outputs)} outputs are drawn." if n < len(shown.outputs) else ""
     caption = f"Bands are the root mean square distance of the other fits, at draws of the prior, from the first, which is drawn.{more}"
     sentence = f"Over all trials held out at random predicted and observed output correlate by {scored(run, 'output', 'r')}."
-    return Drawn(key, title, sentence, caption, draw_svg(key, title, (WIDTH, 1.0 + 0.95 * n), fill), ("predicted.npz", "trials.h5"))
+    return Drawn(key, title, sentence, caption, draw_svg(key, (WIDTH, 1.0 + 0.95 * n), fill), ("predicted.npz", "trials.h5"))
 
 
 def draw_recruitment(run: RunFolder) -> Block:
@@ -194,7 +194,7 @@ def draw_recruitment(run: RunFolder) -> Block:
         caption = (
             f"{len(both)} recruitments of {both['neuron'].nunique()} recorded motor neurons: half-way from the first to the highest value."
         )
-        return Drawn(key, title, sentence, caption, draw_svg(key, title, (0.62 * WIDTH, 3.6), fill), files)
+        return Drawn(key, title, sentence, caption, draw_svg(key, (0.62 * WIDTH, 3.6), fill), files)
     order = table.groupby("neuron")["rank"].median().sort_values()
 
     def fill_order(figure: Figure) -> None:
@@ -211,7 +211,7 @@ def draw_recruitment(run: RunFolder) -> Block:
         "were recorded, by which an order could be compared."
     )
     size = (0.75 * WIDTH, 1.0 + 0.16 * len(order))
-    return Drawn(key, title, sentence, "A dot a trial.", draw_svg(key, title, size, fill_order), files)
+    return Drawn(key, title, sentence, "A dot a trial.", draw_svg(key, size, fill_order), files)
 
 
 def draw_lesions(run: RunFolder) -> Block:
@@ -237,7 +237,7 @@ def draw_lesions(run: RunFolder) -> Block:
         f"changes by {number_text(r[1])}."
     )
     caption = "Root mean square over trials and steps, and the mean with its sign, in SD of the intact output. Dashed: as measured."
-    return Drawn(key, title, sentence, caption, draw_svg(key, title, (WIDTH, 3.2), fill), ("lesions.csv",))
+    return Drawn(key, title, sentence, caption, draw_svg(key, (WIDTH, 3.2), fill), ("lesions.csv",))
 
 
 def scored(run: RunFolder, question: str, metric: str) -> str:

@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from graphtwin.evaluation import confusion_counts, interval_coverage, median_absolute_error
 from graphtwin.pipeline.graph import is_graph_model
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
-from graphtwin.report.figures.palette import INK, MUTED, RULE, model_style
+from graphtwin.report.figures.palette import INK, MUTED, ON_DARK, ON_LIGHT, RULE, model_style
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.tables import FIRST_SPLITS, HELD_OUT, look_up, main_rows, task_title, why_not
 from graphtwin.report.words import number_text, per_cent, plain
@@ -79,7 +79,7 @@ def draw_confusion(run: RunFolder) -> Block:
         f"Per cent of each true class, {split}; n = {int(counts[models[0]].sum()):,} neurons of known type. "
         "The diagonal is the recall; rows add up to 100 % but for rounding. Classes from the most to the least frequent."
     )
-    svg = draw_svg("confusion", sentence, (WIDTH, 1.2 + 0.23 * len(classes)), fill)
+    svg = draw_svg("confusion", (WIDTH, 1.2 + 0.23 * len(classes)), fill)
     return Drawn("confusion", title, sentence, caption, svg, ("predictions/cell_type.parquet",))
 
 
@@ -111,7 +111,9 @@ def _draw_matrix(axes: Axes, counts: np.ndarray, classes: list[str]) -> None:
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for row, column in np.argwhere(share >= 0.005):
         dark = share[row, column] > 0.55
-        axes.text(column, row, f"{100 * share[row, column]:.0f}", ha="center", va="center", fontsize=6.5, color="white" if dark else INK)
+        axes.text(
+            column, row, f"{100 * share[row, column]:.0f}", ha="center", va="center", fontsize=6.5, color=ON_DARK if dark else ON_LIGHT
+        )
     axes.set_xticks(range(len(classes)), [plain(name) for name in classes], rotation=90)
     axes.tick_params(length=0)
     for side in axes.spines.values():
@@ -148,7 +150,7 @@ def draw_layer(run: RunFolder) -> Block:
         f"{split.capitalize()}; n = {int(first['n']):,} neurons of known layer. Bars: 95 % intervals over "
         f"{int(first['n_clusters']):,} {first['cluster']}s; dashed: chance with {n_classes} layers."
     )
-    svg = draw_svg("layer", sentence, (WIDTH, 0.8 + 0.25 * len(models)), fill)
+    svg = draw_svg("layer", (WIDTH, 0.8 + 0.25 * len(models)), fill)
     return Drawn("layer", title, sentence, caption, svg, ("metrics.parquet", "predictions/layer.parquet"))
 
 
@@ -201,7 +203,7 @@ def draw_place(run: RunFolder, task: str) -> Block:
         caption += ", with the model's 95 % error bars. Right: share of neurons inside error bars of each nominal level; on the diagonal "
         caption += "they are right"
     caption += "."
-    svg = draw_svg(key, title, (WIDTH, 3.0), fill)
+    svg = draw_svg(key, (WIDTH, 3.0), fill)
     return Drawn(key, title, place_sentence(parts, place), caption, svg, ("predictions/position.parquet",))
 
 

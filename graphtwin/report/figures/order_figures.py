@@ -44,7 +44,7 @@ def draw_orders(run: RunFolder, table: pd.DataFrame) -> Block:
         "A dot a motor neuron, held out with its homologues: the mean place of the others, and how far the wiring puts it before or "
         "behind. Dashed: as measured. Predictions keep to the middle where little is known."
     )
-    return Drawn(key, title, sentence, caption, draw_svg(key, title, _size(parts), fill), ("orders.csv",))
+    return Drawn(key, title, sentence, caption, draw_svg(key, _size(parts), fill), ("orders.csv",))
 
 
 def draw_pairs(run: RunFolder, table: pd.DataFrame) -> Block:
@@ -73,7 +73,7 @@ def draw_pairs(run: RunFolder, table: pd.DataFrame) -> Block:
         "A dot a pair of motor neurons, both held out with their homologues; the distance is that of their places. Red: means of eighths "
         "of the pairs. The predicted distance is in the SD of the places of the others."
     )
-    return Drawn(key, title, sentence, caption, draw_svg(key, title, _size(parts), fill), ("pairs.csv",))
+    return Drawn(key, title, sentence, caption, draw_svg(key, _size(parts), fill), ("pairs.csv",))
 
 
 def _by_condition(table: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -77,7 +77,7 @@ def draw_ranking(ranked: dict[str, RankedModel], metrics: pd.DataFrame | None, a
         caption += f" Not drawn, since they give every pair of a fold one probability: {', '.join(flat)}."
     title = "Connectivity: ranking of held-out pairs"
     height = 3.3 + 0.17 * ((len(curves) + 1) // 2)
-    svg = draw_svg("roc", sentence, (WIDTH, height), fill)
+    svg = draw_svg("roc", (WIDTH, height), fill)
     return Drawn("roc", title, sentence, caption, svg, ("predictions/connectivity.parquet", "metrics.parquet"))
 
 
@@ -156,7 +156,7 @@ def draw_calibration(ranked: dict[str, RankedModel], metrics: pd.DataFrame | Non
         "are right; bins without a connected pair cannot be drawn."
     )
     sentence = calibration_sentence(shown[-1], ranked[shown[-1]], metrics)
-    svg = draw_svg("calibration", sentence, (0.72 * WIDTH, 3.5), fill)
+    svg = draw_svg("calibration", (0.72 * WIDTH, 3.5), fill)
     title = "Connectivity: are the probabilities right?"
     return Drawn("calibration", title, sentence, caption, svg, ("predictions/connectivity.parquet",))
 
@@ -211,4 +211,4 @@ def draw_size(run: RunFolder) -> Block:
     said = scored.text() if scored is not None and agrees else f"{rank:.3f}" if np.isfinite(rank) else "undefined"
     sentence = f"The rank correlation of expected and observed size over connected pairs of a fold is {said}."
     caption = f"Summed cleft size of connected held-out pairs, n = {len(sizes):,}; red: means of tenths of the expected size."
-    return Drawn("size", title, sentence, caption, draw_svg("size", sentence, (0.6 * WIDTH, 3.2), fill), ("predictions/size.parquet",))
+    return Drawn("size", title, sentence, caption, draw_svg("size", (0.6 * WIDTH, 3.2), fill), ("predictions/size.parquet",))

@@ -93,7 +93,7 @@ def draw_cortex(units: pd.DataFrame, preferred: list[Preference]) -> Block:
         "dot how selective the unit is (gOSI, gDSI). Neighbours that are alike make a map; salt and pepper has none."
     )
     sentence = f"{sentence[:1].upper()}{sentence[1:]}."
-    return Drawn("cortex", title, sentence, caption, draw_svg("cortex", title, (WIDTH, 3.4), fill))
+    return Drawn("cortex", title, sentence, caption, draw_svg("cortex", (WIDTH, 3.4), fill))
 
 
 def smoothness(place: Float[np.ndarray, "units 3"], preferred: Preference) -> tuple[float, float]:
@@ -154,7 +154,7 @@ def draw_mosaic(fields: pd.DataFrame, of: str) -> Block:
     )
     drawn = "" if len(shown) == len(held) else f" {len(shown):,} are drawn, evenly chosen."
     caption = f"Each ellipse is one standard deviation of the field of a unit, {of}.{drawn}"
-    return Drawn("mosaic", title, sentence, caption, draw_svg("mosaic", title, (WIDTH, 4.2), fill))
+    return Drawn("mosaic", title, sentence, caption, draw_svg("mosaic", (WIDTH, 4.2), fill))
 
 
 def fields_of_places(

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
 from graphtwin.report.figures.palette import BLUE, RULE
 from graphtwin.report.figures.place_figures import Preference
-from graphtwin.report.words import number_text
+from graphtwin.report.words import column_words, number_text, plain
 
 BARS, BINS, PER_ROW = 24, 30, 4  # bars around the circle, bins of a histogram, and histograms of a row
 CENTRAL, MANY = (0.005, 0.995), 200  # quantiles between which a histogram is drawn, of as many units
@@ -49,7 +49,7 @@ def draw_angles(preferred: Sequence[Preference]) -> Block:
         told.append(f"{each.name} {np.degrees(np.angle(mean)) / turns % each.period:.0f}° by {number_text(float(np.abs(mean)))}")
     sentence = f"The population leans towards {', '.join(told)} (length of the mean vector: 0 none, 1 all alike)."
     caption = f"{int(held[0].sum()):,} units, each counted by its selectivity (gOSI, gDSI). Right is 0°, up 90°."
-    return Drawn("angles", title, sentence, caption, draw_svg("angles", title, (WIDTH, 2.9), fill))
+    return Drawn("angles", title, sentence, caption, draw_svg("angles", (WIDTH, 2.9), fill))
 
 
 def draw_histograms(table: pd.DataFrame, columns: Sequence[str]) -> Block:
@@ -72,7 +72,7 @@ def draw_histograms(table: pd.DataFrame, columns: Sequence[str]) -> Block:
             values = values[np.isfinite(values)]
             low, high = np.quantile(values, CENTRAL) if len(values) >= MANY else (values.min(), values.max())
             axes.hist(values[(values >= low) & (values <= high)], BINS, color=BLUE, alpha=0.75)
-            axes.set_title(name, fontsize=7)
+            axes.set_title(plain(column_words(name)), fontsize=7)
             axes.tick_params(labelsize=6)
             axes.set_yticks([])
         for axes in grid[len(drawn) :]:
@@ -81,7 +81,9 @@ def draw_histograms(table: pd.DataFrame, columns: Sequence[str]) -> Block:
     fewest = min(drawn, key=lambda name: int(table[name].notna().sum()))
     number = int(table[fewest].notna().sum())
     sentence = (
-        f"Of {len(table):,} units {number:,} have {fewest}, which fewest have." if number < len(table) else "All units have all numbers."
+        f"Of {len(table):,} units {number:,} have {column_words(fewest)}, which fewest have."
+        if number < len(table)
+        else "All units have all numbers."
     )
     caption = f"Units that have the number; of {MANY} and more the central 99 % are drawn."
-    return Drawn("distributions", title, sentence, caption, draw_svg("distributions", title, (WIDTH, 1.25 * n_rows + 0.2), fill))
+    return Drawn("distributions", title, sentence, caption, draw_svg("distributions", (WIDTH, 1.25 * n_rows + 0.2), fill))

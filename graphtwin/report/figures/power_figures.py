@@ -49,7 +49,7 @@ def draw_power(run: RunFolder) -> Block:
         "(at 0: finds any), with 95 % binomial intervals, and the curve through them. Dashed: power .8, and the nominal 5 % without a rule."
     )
     return Drawn(
-        "power-curves", title, sentence, caption, draw_svg("power", title, (WIDTH, 2.1 * n_rows + 0.3), fill), ("power.csv", "curves.csv")
+        "power-curves", title, sentence, caption, draw_svg("power", (WIDTH, 2.1 * n_rows + 0.3), fill), ("power.csv", "curves.csv")
     )
 
 
@@ -106,7 +106,7 @@ def draw_axons(run: RunFolder) -> Block:
         "Points are simulated tables, lines the curve through all cells of an estimate, also beyond what was simulated. Right: the "
         f"smallest slope that is found with power .8: with {row['n_axons']} axons {number_text(row['smallest_slope'])} for the {first}."
     )
-    return Drawn("power-axons", title, sentence, caption, draw_svg("axons", title, (WIDTH, 2.9), fill), ("power.csv", "curves.csv"))
+    return Drawn("power-axons", title, sentence, caption, draw_svg("axons", (WIDTH, 2.9), fill), ("power.csv", "curves.csv"))
 
 
 def _draw_at(axes: Axes, rows: pd.DataFrame, curves: pd.DataFrame, names: list[str]) -> None:

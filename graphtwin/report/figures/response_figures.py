@@ -57,7 +57,7 @@ def draw_responses(run: RunFolder, table: pd.DataFrame) -> Block:
         "which respond; most responses first, grey where none was measured. Predictions of a stimulated neuron are of fits that have not "
         "seen it; what a neuron does whoever is stimulated is taken off here."
     )
-    return Drawn(key, title, sentence, caption, draw_svg(key, title, (WIDTH, 3.6), fill), FILES)
+    return Drawn(key, title, sentence, caption, draw_svg(key, (WIDTH, 3.6), fill), FILES)
 
 
 def draw_each(table: pd.DataFrame, ceiling: pd.DataFrame | None = None) -> Block:
@@ -90,4 +90,4 @@ def draw_each(table: pd.DataFrame, ceiling: pd.DataFrame | None = None) -> Block
     sentence = f"{above}{number_text(float(np.median(auc)))}." if len(auc) else "Of no stimulated neuron some respond and others do not."
     caption = "A dot a stimulated neuron, predicted by fits that have not seen it. Dashed: chance. Few responses make a wide scatter."
     caption += f" Dotted: the ceiling, {top['ceiling'].iloc[0]:.3f} ({top['how'].iloc[0]})." if len(top) and "how" in top else ""
-    return Drawn(key, title, sentence, caption, draw_svg(key, title, (0.62 * WIDTH, 3.0), fill), FILES)
+    return Drawn(key, title, sentence, caption, draw_svg(key, (0.62 * WIDTH, 3.0), fill), FILES)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
-from graphtwin.report.figures.palette import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, SKY, VERMILLION
+from graphtwin.report.figures.palette import BLUE, GREEN, GREY, MUTED, ON_DARK, ON_LIGHT, ORANGE, PURPLE, SKY, VERMILLION
 from graphtwin.report.words import number_text
 
 WAYS = ("similarity", "co-training")
@@ -80,7 +80,7 @@ def draw_curves(table: pd.DataFrame, way: str) -> Block:
         f"Classifiers drawn to the twin name {clean[twin]:.3f} of the test pictures as they are, those by labels alone {clean[none]:.3f}."
     )
     caption = f"Means over {table['seed'].nunique()} classifiers of each kind; test pictures and their distortions are the same for all."
-    return Drawn(key, title, sentence, caption, draw_svg(key, title, (WIDTH, 4.6), fill), ("curves.csv",))
+    return Drawn(key, title, sentence, caption, draw_svg(key, (WIDTH, 4.6), fill), ("curves.csv",))
 
 
 def draw_differences(table: pd.DataFrame, way: str) -> Block:
@@ -114,7 +114,7 @@ def draw_differences(table: pd.DataFrame, way: str) -> Block:
         f"Paired over {int(own['seeds'].max())} seeds, means over strengths and kinds but noise; 95 % intervals over seeds. Right of 0 the "
         "twin is ahead."
     )
-    return Drawn(key, title, sentence, caption, draw_svg(key, title, (WIDTH, 2.8), fill), ("differences.csv",))
+    return Drawn(key, title, sentence, caption, draw_svg(key, (WIDTH, 2.8), fill), ("differences.csv",))
 
 
 def draw_frequencies(table: pd.DataFrame) -> Block:
@@ -146,7 +146,7 @@ def draw_frequencies(table: pd.DataFrame) -> Block:
     caption = (
         f"Means over {table['seed'].nunique()} classifiers; noise of each band has the same root mean square. Co-trained ones are dashed."
     )
-    return Drawn(key, title, sentence, caption, draw_svg(key, title, (WIDTH, 3.2), fill), ("frequencies.csv",))
+    return Drawn(key, title, sentence, caption, draw_svg(key, (WIDTH, 3.2), fill), ("frequencies.csv",))
 
 
 def draw_neurons(table: pd.DataFrame | None) -> Block:
@@ -171,7 +171,7 @@ def draw_neurons(table: pd.DataFrame | None) -> Block:
         for row, values in enumerate(mean.to_numpy()):
             for at, value in enumerate(values):
                 bright = value > 0.6 * np.nanmax(mean.to_numpy())
-                axes.text(at, row, f"{value:.2f}", ha="center", va="center", fontsize=6.5, color="black" if bright else "white")
+                axes.text(at, row, f"{value:.2f}", ha="center", va="center", fontsize=6.5, color=ON_LIGHT if bright else ON_DARK)
         figure.colorbar(image, ax=axes, shrink=0.7, label="median r over neurons")
 
     best = mean.drop(columns="none").mean(axis=1)
@@ -180,7 +180,7 @@ def draw_neurons(table: pd.DataFrame | None) -> Block:
         "A ridge from the last block of each classifier to the twin's responses, fitted to training pictures as they are, tested on test "
         "pictures as they are and distorted at the middle strength; means over seeds."
     )
-    return Drawn(key, title, sentence, caption, draw_svg(key, title, (WIDTH, 4.2), fill), ("neurons_predicted.csv",))
+    return Drawn(key, title, sentence, caption, draw_svg(key, (WIDTH, 4.2), fill), ("neurons_predicted.csv",))
 
 
 def draw_strengths(table: pd.DataFrame | None) -> Block:
@@ -217,4 +217,4 @@ def draw_strengths(table: pd.DataFrame | None) -> Block:
 
     sentence = "Of each kind the largest strength was taken (ringed) that costs no more validation accuracy than the tolerance."
     caption = f"Means over {table['seed'].nunique()} classifiers; no test picture was looked at."
-    return Drawn(key, title, sentence, caption, draw_svg(key, title, (WIDTH, 2.8), fill), ("strengths.csv",))
+    return Drawn(key, title, sentence, caption, draw_svg(key, (WIDTH, 2.8), fill), ("strengths.csv",))

@@ -16,6 +16,7 @@ from graphtwin.statistics import NORMAL_95
 
 PER_ROW = 4  # panels side by side: the width of the page
 UNIT = {"synapse_density": "synapses a mm of L_d", "co_travel": "co-travel a pair", "size": "size of a connection"}
+SAME = 1.25  # largest ratio of numbers of pairs and of axons at which the published slopes are of the same data; versions differ a little
 SIGNIFICANT = 0.05  # largest p that counts as significant: the usual 5 %, two-sided
 
 
@@ -40,7 +41,7 @@ def draw_curves(run: RunFolder) -> Block:
         "over axons, missing in bins of fewer than 5 axons. The dashed line is no preference."
     )
     return Drawn(
-        "curves-figure", title, _curve_sentence(table), caption, draw_svg("curves", title, (WIDTH, 2.0 * n_rows), fill), ("curves.parquet",)
+        "curves-figure", title, _curve_sentence(table), caption, draw_svg("curves", (WIDTH, 2.0 * n_rows), fill), ("curves.parquet",)
     )
 
 
@@ -77,7 +78,7 @@ def draw_forest(run: RunFolder) -> Block:
     title, slopes = "Slopes", run.table("slopes")
     if slopes is None:
         return Absent("forest", title, why_no_table(run, "slopes", "no model converged (slopes.parquet)."))
-    table = _all_slopes(slopes, run.table("robust"), run.table("conditional"), _published(slopes))
+    table = _all_slopes(slopes, run.table("robust"), run.table("conditional"), of_same_pairs(slopes))
     panels = list(table.groupby("similarity", sort=False))
 
     def fill(figure: Figure) -> None:
@@ -93,7 +94,7 @@ def draw_forest(run: RunFolder) -> Block:
     models = join_words(dict.fromkeys(table["model"]))
     caption = f"Change of the log outcome with one unit of the similarity, with 95 % intervals: {models}."
     height = 0.9 * len(panels) + 0.23 * len(table)
-    return Drawn("forest", title, sentence, caption, draw_svg("forest", title, (WIDTH, height), fill), ("slopes.parquet",))
+    return Drawn("forest", title, sentence, caption, draw_svg("forest", (WIDTH, height), fill), ("slopes.parquet",))
 
 
 def _all_slopes(
@@ -139,7 +140,7 @@ def draw_sensitivity(run: RunFolder) -> Block:
         "largest: the tenth of the axons (or targets) that have the most synapses is left out."
     )
     height = 0.9 * len(panels) + 0.23 * len(table)
-    svg = draw_svg("sensitivity", title, (WIDTH, height), fill)
+    svg = draw_svg("sensitivity", (WIDTH, height), fill)
     return Drawn("sensitivity", title, sentence, caption, svg, ("sensitivity.parquet",))
 
 
@@ -168,7 +169,7 @@ def draw_moran(run: RunFolder) -> Block:
         "Moran's I of two targets at a distance: similarity to the same axon (function), and the residual of the model of its synapses. "
         "Bands: 95 % of permutations. Where both rise at short distances, only nulls that keep smoothness are valid."
     )
-    svg = draw_svg("moran", title, (WIDTH, 2.2 * n_rows), fill)
+    svg = draw_svg("moran", (WIDTH, 2.2 * n_rows), fill)
     return Drawn("moran", title, sentence, caption, svg, ("moran.parquet",))
 
 
@@ -182,13 +183,22 @@ def _draw_index(axes: Axes, rows: pd.DataFrame, what: str, colour: str) -> None:
     axes.grid(color=RULE, linewidth=0.5)
 
 
-def _published(slopes: pd.DataFrame) -> pd.DataFrame:
-    """The bundled published slopes of the same similarities, outcome and groups."""
+def of_same_pairs(slopes: pd.DataFrame) -> pd.DataFrame:
+    """The bundled published slopes of the same columns, outcome and groups, where these are of about as many pairs of as many axons.
+
+    Another volume or a simulation may have columns of these names: its numbers of pairs and axons are others, and no published point
+    stands beside it.
+
+    Args:
+        slopes: similarity, outcome, group, n_pairs, n_axons.
+    """
     from graphtwin.sources.loaders import published_slopes
 
     table = published_slopes()
     keys = ["similarity", "outcome", "group"]
-    return table.merge(slopes[keys].drop_duplicates(), on=keys)
+    both = table.merge(slopes[[*keys, "n_pairs", "n_axons"]].drop_duplicates(keys), on=keys, suffixes=("", "_ours"))
+    alike = np.logical_and.reduce([(both[f"{n}_ours"] / both[n]).between(1 / SAME, SAME) for n in ("n_pairs", "n_axons")])
+    return both.loc[alike, table.columns]
 
 
 def draw_nulls(run: RunFolder) -> Block:
@@ -216,7 +226,7 @@ def draw_nulls(run: RunFolder) -> Block:
         "Grey: central 95 % of the null (normal). Dot: the observed conditional slope, red where its two-sided p is below 0.05. "
         "That of the smooth field is too small where function is organised in layers."
     )
-    return Drawn("nulls", title, sentence, caption, draw_svg("nulls", title, (WIDTH, 0.9 + 0.23 * len(table)), fill), ("nulls.parquet",))
+    return Drawn("nulls", title, sentence, caption, draw_svg("nulls", (WIDTH, 0.9 + 0.23 * len(table)), fill), ("nulls.parquet",))
 
 
 def draw_ranking_within_axons(run: RunFolder) -> Block:
@@ -242,5 +252,5 @@ def draw_ranking_within_axons(run: RunFolder) -> Block:
     sentence = f"Mean AUC of connected over unconnected candidates of the same axon (0.5 is chance): from {least} to {most}."
     caption = "95 % intervals resample axons. For a distance, an AUC below 0.5 means that near cells are preferred."
     return Drawn(
-        "ranking", title, sentence, caption, draw_svg("ranking", title, (WIDTH, 0.9 + 0.23 * len(chosen)), fill), ("within_axons.parquet",)
+        "ranking", title, sentence, caption, draw_svg("ranking", (WIDTH, 0.9 + 0.23 * len(chosen)), fill), ("within_axons.parquet",)
     )

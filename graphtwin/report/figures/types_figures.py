@@ -39,7 +39,7 @@ def draw_cloud(run: RunFolder) -> Block:
     sentence = f"{len(table):,} neurons in {len(counts)} {what}: {largest} neurons."
     chosen = "" if len(rows) == len(table) else f" {len(rows):,} are drawn, evenly chosen."
     caption = f"Colours are {what}.{'' if several else ' They are no types: no valley lies between them.'}{chosen}"
-    return Drawn("cloud", title, sentence, caption, draw_svg("cloud", title, (0.75 * WIDTH, 3.6), fill), ("types.csv",))
+    return Drawn("cloud", title, sentence, caption, draw_svg("cloud", (0.75 * WIDTH, 3.6), fill), ("types.csv",))
 
 
 def draw_valleys(run: RunFolder) -> Block:
@@ -74,7 +74,7 @@ def draw_valleys(run: RunFolder) -> Block:
         f"Prominence is how far log density falls on the best path to a higher mode. Grey: {len(null)} continua of as many neurons, flat "
         f"along their longest axis and thin along the others, each by its deepest valley over few neighbours or many, in nats of these."
     )
-    return Drawn("valleys", title, sentence, caption, draw_svg("valleys", title, (WIDTH, 2.4), fill), ("modes.csv", "continua.csv"))
+    return Drawn("valleys", title, sentence, caption, draw_svg("valleys", (WIDTH, 2.4), fill), ("modes.csv", "continua.csv"))
 
 
 def draw_mixtures(run: RunFolder) -> Block:
@@ -102,7 +102,7 @@ def draw_mixtures(run: RunFolder) -> Block:
     one = float(tried.loc[tried["n_components"] == 1, "below_best"].min())
     sentence = f"Held-out neurons are predicted best by {best['n_components']} components, {one:.2f} nats a neuron better than by one."
     caption = "Bars are standard errors of the paired difference over neurons. A bent continuum asks for many components as well."
-    return Drawn("mixtures", title, sentence, caption, draw_svg("mixtures", title, (WIDTH, 2.6), fill), ("mixtures.csv",))
+    return Drawn("mixtures", title, sentence, caption, draw_svg("mixtures", (WIDTH, 2.6), fill), ("mixtures.csv",))
 
 
 def draw_known(run: RunFolder) -> Block:
@@ -130,4 +130,4 @@ def draw_known(run: RunFolder) -> Block:
     largest = f"the {MOST_KNOWN} largest " if len(counts) > MOST_KNOWN else ""
     caption = f"Rows are {largest}known types (number of neurons in brackets), columns are numbers of the {what}."
     height = 1.2 + 0.2 * len(shares)
-    return Drawn("known", title, sentence, caption, draw_svg("known", title, (WIDTH, height), fill), ("types.csv",))
+    return Drawn("known", title, sentence, caption, draw_svg("known", (WIDTH, height), fill), ("types.csv",))

@@ -59,9 +59,7 @@ def draw_differences(run: RunFolder) -> Block:
         "Blue: interval on the better side of 0; red: on the worse; grey: includes 0."
     )
     height = sum(0.2 * len(rows) + 0.62 for _, _, rows in panels)
-    return Drawn(
-        "differences", title, sentence, caption, draw_svg("differences", sentence, (WIDTH, height), fill), ("differences.parquet",)
-    )
+    return Drawn("differences", title, sentence, caption, draw_svg("differences", (WIDTH, height), fill), ("differences.parquet",))
 
 
 def _panels(run: RunFolder, differences: pd.DataFrame | None) -> list[tuple[str, str, pd.DataFrame]]:
@@ -129,7 +127,7 @@ def draw_permutations(run: RunFolder) -> Block:
         "on the held-out folds of the dots, which may be some of those behind other figures. "
         f"n = {_replicates(strips)} replicates a panel; the least p that n replicates can reach is 1 / (n + 1)."
     )
-    svg = draw_svg("permutations", title, (WIDTH, 1.75 * rows), fill)
+    svg = draw_svg("permutations", (WIDTH, 1.75 * rows), fill)
     said = [(task_title(run, strip[0]), *strip[1:]) for strip in strips]
     return Drawn("permutations", title, permutations_sentence(said), caption, svg, ("permutations.parquet",))
 

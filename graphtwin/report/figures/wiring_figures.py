@@ -66,7 +66,7 @@ def draw_conditional(run: RunFolder) -> Block:
         f"with what axons share through space; n = {int(table['n_axons'].min()):,} to {int(table['n_axons'].max()):,} axons. The p of "
         "equally smooth function is too small where function is organised in layers: there the interval is what protects a claim."
     )
-    svg = draw_svg("conditional", title, (WIDTH, 1.0 + 0.28 * len(table) / max(len(measures), 1)), fill)
+    svg = draw_svg("conditional", (WIDTH, 1.0 + 0.28 * len(table) / max(len(measures), 1)), fill)
     return Drawn("conditional", title, sentence, caption, svg, ("conditional_like_to_like.parquet",))
 
 
@@ -91,7 +91,7 @@ def draw_matched(run: RunFolder) -> Block:
         "beside it; on the diagonal there is no preference. Right: mean difference over axons with its 95 % bootstrap interval and "
         f"the p-value of dealing the targets' function anew within scan and layer. {_sizes(summary)}."
     )
-    svg = draw_svg("like-to-like", title, (WIDTH, 2.75 * len(measures)), fill)
+    svg = draw_svg("like-to-like", (WIDTH, 2.75 * len(measures)), fill)
     files = ("like_to_like.parquet", "like_to_like_axons.parquet")
     return Drawn("like-to-like", title, like_sentence(summary), caption, svg, files)
 

@@ -13,8 +13,9 @@ import pandas as pd
 from graphtwin.report.campaign_answers import StateAnswers, answers_in
 from graphtwin.report.figures import campaign_figures
 from graphtwin.report.folder import RunFolder
+from graphtwin.report.pages.methods import campaign_methods
 from graphtwin.report.pages.page import Section, facts, page, write_page
-from graphtwin.report.words import number_text
+from graphtwin.report.words import column_words, number_text
 
 TEMPLATE = "campaign.html.j2"
 MOST_STIMULI = 40  # rows of the table of stimuli; stimuli.parquet has all
@@ -58,6 +59,7 @@ def render_campaign(run: RunFolder) -> str:
         stimuli=stimulus_rows(answers, told),
         n_stimuli=len(told),
         sections=[Section("figures", "Answers", "What units answered, in the units of the recording.", figures)],
+        methods=campaign_methods(run),
         facts=[*facts(None if provenance is None else provenance | {"inputs": None}), *_identity(provenance)],
         provenance=None if provenance is None else json.dumps(provenance, indent=2, ensure_ascii=False),
         config=run.text("campaign.toml"),
@@ -131,8 +133,8 @@ def kind_rows(stimuli: pd.DataFrame) -> list[dict[str, str]]:
             {
                 "kind": str(kind),
                 "number": f"{len(of):,}",
-                "varied": ", ".join(f"{name} {_range(of[name])}" for name in varied) or "nothing",
-                "fixed": ", ".join(f"{name} = {_value(of[name].iloc[0])}" for name in known if name not in varied),
+                "varied": ", ".join(f"{_words(name)} {_range(of[name])}" for name in varied) or "nothing",
+                "fixed": ", ".join(f"{_words(name)} = {_value(of[name].iloc[0])}" for name in known if name not in varied),
             }
         )
     return rows
@@ -144,7 +146,7 @@ def described(stimuli: pd.DataFrame) -> list[str]:
     for kind, of in stimuli.groupby("kind", sort=False):
         names = [str(name) for name in of if name not in ("stimulus", "kind") and of[name].nunique(dropna=False) > 1]
         for at, row in of.iterrows():
-            values = ", ".join(f"{name} = {_value(row[name])}" for name in names if pd.notna(row[name]))
+            values = ", ".join(f"{_words(name)} = {_value(row[name])}" for name in names if pd.notna(row[name]))
             told[at] = f"{kind}: {values}" if values else str(kind)
     return told.tolist()
 
@@ -157,6 +159,11 @@ def stimulus_rows(answers: Sequence[StateAnswers], told: Sequence[str]) -> list[
     median, best = np.median(mean, axis=1), np.bincount(mean.argmax(0), minlength=len(told))
     shown = sorted(np.argsort(-best, kind="stable")[:MOST_STIMULI])
     return [{"number": str(at), "stimulus": told[at], "median": number_text(float(median[at])), "best": f"{best[at]:,}"} for at in shown]
+
+
+def _words(name: str) -> str:
+    """A parameter of a stimulus in words; one of its aperture says so."""
+    return ", ".join(column_words(part) for part in name.split("."))
 
 
 def _range(values: pd.Series) -> str:

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from graphtwin import __version__
 from graphtwin.report.figures import correlation_figures
+from graphtwin.report.pages.methods import measured_methods
 from graphtwin.report.pages.page import page, write_page
 from graphtwin.schema import TWIN, TWIN_CORE
 
@@ -34,6 +36,7 @@ def write_correlated(matrix: str | Path, units: pd.DataFrame, what: str, out: st
     animals = units["animal"].nunique()
     rendered = page(TEMPLATE).render(
         name=Path(matrix).name,
+        methods=measured_methods(units, f"{what} correlations", __version__),
         facts=[(column, value) for column in (TWIN, TWIN_CORE) if column in units for value in units[column].unique()],
         rule=f"{what.capitalize()} correlations of {len(held):,} units of {animals} {'animal' if animals == 1 else 'animals'}.{chosen}",
         blocks=[

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from graphtwin.report.figures import SIGNIFICANT, joint_figures, slope_figures
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.pages.methods import methods
+from graphtwin.report.pages.methods import like_to_like_methods
 from graphtwin.report.pages.page import Section, facts, page, write_page
 from graphtwin.report.pages.run_page import funnel_steps
 from graphtwin.report.words import join_words, number_text, p_text
@@ -48,7 +48,7 @@ def render_like_to_like(run: RunFolder) -> str:
         model=mixed_model(run, outcome),
         claims=claim_rows(run),
         slopes=slope_rows(run),
-        methods=methods(run),
+        methods=like_to_like_methods(run),
         sections=like_to_like_sections(run),
         funnel=funnel_steps(run.table("funnel")),
         facts=facts(provenance),

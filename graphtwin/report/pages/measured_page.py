@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from graphtwin import __version__
 from graphtwin.insilico import SELECTIVE_Q
 from graphtwin.report.figures import Block, Preference, place_figures, population_figures
+from graphtwin.report.pages.methods import measured_methods
 from graphtwin.report.pages.page import page, write_page
-from graphtwin.report.words import number_text
+from graphtwin.report.words import column_words, number_text
 from graphtwin.schema import IMAGED_AT, TWIN, TWIN_CORE, UNIT_KEY
 
 TEMPLATE = "measured.html.j2"
@@ -29,9 +31,11 @@ def write_measured(table: pd.DataFrame, name: str, out: str | Path) -> Path:
         out: File to write.
     """
     numbers = measured_columns(table)
+    title = "Receptive fields in silico" if "field_x_deg" in table and "gosi" not in table else "Tuning in silico"
     rendered = page(TEMPLATE).render(
         name=name,
-        title="Receptive fields in silico" if "field_x_deg" in table and "gosi" not in table else "Tuning in silico",
+        title=title,
+        methods=measured_methods(table, title.removesuffix(" in silico"), __version__),
         facts=[(column, value) for column in (TWIN, TWIN_CORE) if column in table for value in table[column].unique()],
         rule=_sentences(table),
         rows=[_row(table, column) for column in numbers],
@@ -78,7 +82,7 @@ def _row(table: pd.DataFrame, column: str) -> dict[str, str]:
     lower, median, upper, over = (number_text(float(value)) if np.isfinite(value) else "" for value in (*quartiles, spread))
     flagged = f"{int((table[f'{column}{FLAG}'].fillna('') != '').sum()):,}" if f"{column}{FLAG}" in table else ""
     return {
-        "column": column,
+        "column": column_words(column),
         "units": f"{len(held):,}",
         "flagged": flagged,
         "lower": lower,

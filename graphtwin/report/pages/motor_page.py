@@ -9,6 +9,7 @@ import pandas as pd
 
 from graphtwin.report.figures import Block, circuit_figures, motor_figures, order_figures, response_figures
 from graphtwin.report.folder import RunFolder
+from graphtwin.report.pages.methods import motor_methods
 from graphtwin.report.pages.page import Section, facts, page, write_page
 from graphtwin.report.words import number_text
 
@@ -83,6 +84,7 @@ def write_motor(folder: Path) -> Path:
         differences=difference_rows(run.table("differences")),
         identified=identified_rows(run.table("identified")),
         sections=[Section("figures", "Figures", "What was recorded beside what was predicted, and the circuit itself.", figures)],
+        methods=motor_methods(run),
         facts=facts(provenance),
         provenance=None if provenance is None else json.dumps(provenance, indent=2, ensure_ascii=False),
         config=run.text("config.toml"),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from graphtwin.artifacts import write_text
 from graphtwin.report.figures import Block, Drawn
-from graphtwin.report.terms import link_words
+from graphtwin.report.terms import link_words, name_in_words
+
+SCRIPT = Path(__file__).parents[1] / "static" / "page.js"  # the one script of a page
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,9 @@ def page(template: str) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    script = SCRIPT.read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    environment.globals |= {"script": Markup(script), "script_hash": f"sha256-{digest}"}
     environment.filters["is_drawn"] = lambda block: isinstance(block, Drawn)
     return environment.get_template(template)
 
@@ -47,10 +55,11 @@ def write_page(rendered: str, path: Path) -> Path:
 
 
 def with_words(rendered: str) -> str:
-    """A page with its words linked to the glossary at its end."""
-    linked, terms = link_words(rendered)
+    """A page without names of columns, with its words linked to the glossary at its end."""
+    named = name_in_words(rendered)
+    linked, terms = link_words(named)
     if not terms:
-        return rendered
+        return named
     linked = linked.replace("</main>", f"{page('words.html.j2').render(terms=terms)}</main>", 1)
     return linked.replace("</ol></nav>", '<li><a href="#words">Words</a></li>\n</ol></nav>', 1)
 

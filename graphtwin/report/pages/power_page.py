@@ -11,6 +11,7 @@ import numpy as np
 
 from graphtwin.report.figures import power_figures
 from graphtwin.report.folder import RunFolder
+from graphtwin.report.pages.methods import power_methods
 from graphtwin.report.pages.page import Section, facts, page, write_page
 from graphtwin.report.pages.run_page import funnel_steps
 from graphtwin.report.words import number_text, per_cent
@@ -45,6 +46,7 @@ def render_power(run: RunFolder) -> str:
         sections=[Section("figures", "Figures", "Power over the slope, and over the number of axons.", figures)],
         design=design_rows(run.json("design")),
         funnel=funnel_steps(run.table("funnel")),
+        methods=power_methods(run),
         facts=facts(provenance),
         provenance=None if provenance is None else json.dumps(provenance, indent=2, ensure_ascii=False),
         config=None if provenance is None else json.dumps(provenance.get("question", {}), indent=2),

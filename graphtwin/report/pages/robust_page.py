@@ -10,6 +10,7 @@ import pandas as pd
 from graphtwin.folders import require_as_written
 from graphtwin.report.figures import robust_figures
 from graphtwin.report.folder import RunFolder
+from graphtwin.report.pages.methods import robust_methods
 from graphtwin.report.pages.motor_page import parted
 from graphtwin.report.pages.page import Section, facts, page, write_page
 
@@ -40,6 +41,7 @@ def write_robust(folder: Path) -> Path:
         rows=rows,
         checks=check_rows(run.table("attack_checks")),
         sections=_sections(run),
+        methods=robust_methods(run),
         facts=facts(provenance),
         provenance=None if provenance is None else json.dumps(provenance, indent=2, ensure_ascii=False),
         config=run.text("config.toml"),

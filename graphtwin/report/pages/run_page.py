@@ -21,6 +21,7 @@ from graphtwin.report.figures import (
     wiring_figures,
 )
 from graphtwin.report.folder import RunFolder
+from graphtwin.report.pages.methods import run_methods
 from graphtwin.report.pages.page import Section, facts, page, write_page
 from graphtwin.report.tables import ceilings, results, skipped, task_title, title_of
 from graphtwin.report.words import join_words
@@ -91,6 +92,7 @@ def render_run(run: RunFolder) -> str:
         funnel_all=funnel_steps(funnel),
         n_steps=0 if funnel is None else len(funnel),
         sections=run_sections(run),
+        methods=run_methods(run),
         facts=facts(provenance),
         provenance=None if provenance is None else json.dumps(provenance, indent=2, ensure_ascii=False),
         config=run.text("config.toml"),

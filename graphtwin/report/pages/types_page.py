@@ -9,6 +9,7 @@ import pandas as pd
 
 from graphtwin.report.figures import types_figures
 from graphtwin.report.folder import RunFolder
+from graphtwin.report.pages.methods import types_methods
 from graphtwin.report.pages.page import Section, facts, page, write_page
 from graphtwin.report.words import number_text, p_text
 
@@ -34,6 +35,7 @@ def write_types(folder: Path) -> Path:
         notes=said.get("notes", []),
         sections=[Section("figures", "Figures", LEAD, [*blocks, types_figures.draw_known(run)])],
         rows=agreement_rows(run.table("agreement")),
+        methods=types_methods(run),
         facts=facts(provenance),
         provenance=None if provenance is None else json.dumps(provenance, indent=2, ensure_ascii=False),
         config=None if provenance is None else json.dumps(provenance.get("question", {}), indent=2),
