@@ -7,6 +7,9 @@ import logging
 import re
 import subprocess
 import sys
+import threading
+from contextlib import nullcontext
+from weakref import WeakSet
 
 import numpy as np
 import pandas as pd
@@ -17,6 +20,7 @@ from typer.testing import CliRunner
 from graphtwin.cli.app import app
 from graphtwin.cli.lines import numbers, say
 from graphtwin.cli.refusals import words
+from graphtwin.progress import tqdm
 from tests.test_beforehand import ROOT, commands
 
 GROUPS = ["", "twin", "insilico", "motor", "robust"]
@@ -50,8 +54,6 @@ def test_every_command_that_computes_can_be_quiet():
 def test_quiet_leaves_errors_warnings_and_the_path(capsys, tmp_path, quiet):
     log = logging.getLogger("graphtwin")
     with words(quiet, tmp_path / "run"):
-        from tqdm import tqdm
-
         list(tqdm(range(3), desc="a bar"))
         log.info("a note")
         log.warning("a warning")
@@ -116,8 +118,38 @@ def test_every_exit_code_is_documented():
 
 
 class Terminal(io.StringIO):
+    def __init__(self) -> None:
+        super().__init__()
+        self.told = threading.Event()
+
     def isatty(self) -> bool:
         return True
+
+    def write(self, text: str) -> int:
+        self.told.set()
+        return super().write(text)
+
+
+@pytest.mark.parametrize("bar", [False, True])
+def test_a_terminal_without_a_bar_is_told_that_work_goes_on(monkeypatch, bar):
+    terminal, elsewhere = Terminal(), io.StringIO()
+    monkeypatch.setattr(tqdm, "_instances", WeakSet())
+    monkeypatch.setattr("graphtwin.cli.refusals.PULSE_S", 0.01)
+    monkeypatch.setattr("sys.stderr", terminal)
+    with words(), tqdm(total=1, file=elsewhere) if bar else nullcontext():
+        assert terminal.told.wait(0.3 if bar else 20.0) is not bar
+    assert terminal.getvalue().startswith("" if bar else "graphtwin: at work, 0 s so far.\n")
+
+
+def test_a_pipe_and_a_page_that_is_served_are_told_nothing(monkeypatch, capsys):
+    monkeypatch.setattr("graphtwin.cli.refusals.PULSE_S", 0.01)
+    with words():
+        threading.Event().wait(0.1)
+    assert capsys.readouterr().err == ""
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    with words(works=False):
+        assert not terminal.told.wait(0.1)
 
 
 def test_a_sentence_is_broken_between_words_in_a_terminal_and_one_line_elsewhere():

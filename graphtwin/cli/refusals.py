@@ -6,6 +6,8 @@ import logging
 import os
 import re
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -20,6 +22,7 @@ from graphtwin.execute import WorkersKilled
 # How torch says that memory was not enough, which is no MemoryError there: on the CPU, on a GPU, and what it was asked for.
 TORCH_LACKS_MEMORY = re.compile(r"DefaultCPUAllocator: can't allocate memory|CUDA out of memory|CUDA error: out of memory")
 ASKED_FOR = re.compile(r"tried to allocate ([\d.]+ \w+)", re.IGNORECASE)
+PULSE_S = 20.0  # seconds without a bar after which a terminal is told that work goes on
 # Exit codes, as docs/command-line.md lists them; click's own are 0, 2 for a command line that it cannot read, and 130 for Ctrl-C.
 FAILED, REFUSED, STOPPED = 1, 2, 130
 
@@ -60,7 +63,7 @@ class Screen(logging.Handler):
 
 
 @contextmanager
-def words(quiet: bool = False, *written: Path) -> Iterator[None]:
+def words(quiet: bool = False, *written: Path, works: bool = True) -> Iterator[None]:
     """Errors that a person can mend end in one message, without a traceback; what the package logs meanwhile is written to the screen.
 
     The exit code is 2 where what was asked for cannot be done, 1 where the machine failed on the way, 130 where it was stopped.
@@ -68,13 +71,14 @@ def words(quiet: bool = False, *written: Path) -> Iterator[None]:
     Args:
         quiet: Leave out progress, notes and, of a command that writes, what it would say of that: errors, warnings and paths stay.
         written: Files or folders that the command writes.
+        works: Whether it has work that ends, of which a terminal is told that it goes on.
     """
     log, screen = logging.getLogger("graphtwin"), Screen(logging.WARNING if quiet else logging.INFO)
     level = log.level
     log.addHandler(screen)
     log.setLevel(logging.INFO)
     try:
-        with _silence(quiet, bool(written)):
+        with _silence(quiet, bool(written)), _pulse(works and not quiet and sys.stderr.isatty()):
             yield
     except BrokenPipeError:  # a reader such as `head` had enough: nothing to mend
         raise
@@ -109,6 +113,25 @@ def _silence(quiet: bool, writes: bool) -> Iterator[None]:
             if writes:
                 led.enter_context(redirect_stdout(nowhere))
         yield
+
+
+@contextmanager
+def _pulse(beats: bool) -> Iterator[None]:
+    """Say now and then that work goes on, while no bar shows it."""
+    ended, begun = threading.Event(), time.monotonic()
+
+    def beat() -> None:
+        while not ended.wait(PULSE_S):
+            bars = getattr(sys.modules.get("graphtwin.progress"), "tqdm", None)
+            if not getattr(bars, "_instances", ()):
+                say(f"graphtwin: at work, {time.monotonic() - begun:.0f} s so far.", sys.stderr)
+
+    if beats:
+        threading.Thread(target=beat, name="graphtwin pulse", daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 def _told(error: Exception) -> str:

@@ -48,7 +48,7 @@ def _view(
     groups to ask whether one connects to the other more often than to others at the same distance. The run's report and further folders
     are pages in the same frame. Nothing is asked of another host.
     """
-    with words(quiet, *([export] if export else [])):
+    with words(quiet, *([export] if export else []), works=export is not None):
         from graphtwin.artifacts import PAGES, require_new
         from graphtwin.extras import require_packages
         from graphtwin.kinds import RUN, require_kind
