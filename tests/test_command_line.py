@@ -166,7 +166,8 @@ def test_a_sentence_is_broken_between_words_in_a_terminal_and_one_line_elsewhere
 
 def test_a_wide_table_goes_on_below_with_the_names_of_its_rows():
     table = pd.DataFrame(
-        {"similarity": ["signal_correlation", "rf_distance"]} | {f"column_{n}": np.array([n / 3, np.nan]) for n in range(12)}
+        {"similarity": ["signal_correlation", "rf_distance"]}
+        | {f"column_{n}": np.array([n / 3, np.nan], np.float64 if n % 2 else np.float32) for n in range(12)}
     )
     text = numbers(table, ["similarity"])
     assert max(map(len, text.splitlines())) <= 80

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -73,6 +74,6 @@ def in_blocks(cells: list[list[str]], n_names: int, left: list[bool]) -> str:
 
 def _cell(value: object, digits: int) -> str:
     """A value as it is shown: numbers short, and a dash where there is none."""
-    if isinstance(value, float):
-        return f"{value:.{digits}g}" if value == value else "-"
+    if isinstance(value, Real) and not isinstance(value, Integral):
+        return f"{float(value):.{digits}g}" if value == value else "-"
     return str(value)
