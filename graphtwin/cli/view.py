@@ -20,6 +20,8 @@ graphtwin view runs/minnie65 --export minnie65.html
 
 graphtwin view runs/minnie65 runs/types scores.csv agreement.csv
 
+graphtwin view runs/minnie65 --axons axons/ --dendrites dendrites/
+
 graphtwin view runs/minnie65 --host 0.0.0.0 --port 8080
 """
 
@@ -39,6 +41,13 @@ def _view(
         str | None, typer.Option(help="Address to listen at, this machine alone by default; beyond it the page asks for a token.")
     ] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; one that is free by default.")] = None,
+    axons: Annotated[
+        list[str] | None, typer.Option(metavar="F", help="Skeletons to draw, as `graphtwin proximity` takes them; may be repeated.")
+    ] = None,
+    dendrites: Annotated[list[str] | None, typer.Option(metavar="F", help="Skeletons, as for --axons.")] = None,
+    nm_per_unit: Annotated[
+        tuple[float, float, float] | None, typer.Option(help="One unit along x, y and z in nm, as 4 4 40, of skeletons that do not say it.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over an --export that is there.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -46,7 +55,7 @@ def _view(
 
     A page is served to this machine until Ctrl-C, or written as one file. Click a neuron for its card and its partners; drag over two
     groups to ask whether one connects to the other more often than to others at the same distance. The run's report and further folders
-    are pages in the same frame. Nothing is asked of another host.
+    are pages in the same frame; skeletons are drawn where somata lie on them. Nothing is asked of another host.
     """
     with words(quiet, *([export] if export else []), works=export is not None):
         from graphtwin.artifacts import PAGES, require_new
@@ -57,13 +66,18 @@ def _view(
         require_packages("graphtwin view", "matplotlib", "jinja2")
         from graphtwin.explorer import serve, write_explorer
 
+        skeletons = (axons or (), dendrites or (), nm_per_unit)
         if export is not None:
             if host is not None or port is not None:
                 raise ValueError("--host and --port are of a page that is served, and --export writes one: give one or the other.")
             require_new(export, PAGES, force)
-            typer.echo(write_explorer(run, export, further or ()))
+            typer.echo(write_explorer(run, export, further or (), *skeletons))
             return
         try:
-            serve(run, host or "127.0.0.1", port or 0, lambda address: typer.echo(f"{address}\nCtrl-C ends it."), further or ())
+            serve(run, host or "127.0.0.1", port or 0, _say, further or (), *skeletons)
         except KeyboardInterrupt:
             return
+
+
+def _say(address: str) -> None:
+    typer.echo(f"{address}\nCtrl-C ends it.")

@@ -13,6 +13,7 @@ from graphtwin import schema
 from graphtwin.explorer.beside import PageBeside, TableBeside
 from graphtwin.explorer.packed import pack
 from graphtwin.explorer.pairs_shown import LOWEST, STEP, PairsShown, pairs_shown
+from graphtwin.explorer.skeletons_shown import SkeletonsShown
 from graphtwin.kinds import RUN, require_kind
 from graphtwin.report import RunFolder
 from graphtwin.tuning import are_directions, describe_tuning, direction_degrees, embedding_columns, speaking_units
@@ -34,17 +35,22 @@ TUNING = (
 )
 OF_FUNCTION = ("graph model, function", "network alone, function")  # models of the card, the first that there is
 ENDS = ("_low", "_high")  # endings of columns of ends of intervals
+LATTICES = {"fly": ("columns", 1.0)}  # sources whose positions are no lengths: their unit, and the bin of distance in questions
+MICROMETRES = ("um", 20.0)
 UNKNOWN = 255  # code of a category that is not known
 log = logging.getLogger("graphtwin")
 
 
-def contents_of(folder: str, beside: Sequence[PageBeside | TableBeside] = (), alone: bool = False) -> bytes:
+def contents_of(
+    folder: str, beside: Sequence[PageBeside | TableBeside] = (), alone: bool = False, skeletons: SkeletonsShown | None = None
+) -> bytes:
     """All that a page shows of a finished run, packed.
 
     Args:
         folder: Folder that `graphtwin run` wrote.
         beside: What stands beside the run in the frame, as `read_beside` gives it.
         alone: Whether the pages among it are packed too, for a file that opens without a server.
+        skeletons: Skeletons of some of its neurons, in the frame of its positions.
 
     Raises:
         FileNotFoundError: There is no such folder.
@@ -64,6 +70,7 @@ def contents_of(folder: str, beside: Sequence[PageBeside | TableBeside] = (), al
         "axes": list(run.axes()),
         "source": (run.json("provenance") or {}).get("inputs", {}).get("name", ""),
     }
+    words["length"], words["bin"] = LATTICES.get(words["source"], MICROMETRES)
     arrays: dict[str, np.ndarray] = {"nucleus_id": neurons["nucleus_id"].to_numpy(np.int64)}
     if neurons[schema.POSITION].notna().all(axis=1).any():
         arrays["places"] = neurons[schema.POSITION].to_numpy(np.float32)
@@ -72,12 +79,16 @@ def contents_of(folder: str, beside: Sequence[PageBeside | TableBeside] = (), al
     columns: list[dict[str, Any]] = []
     units = _units(run, row_of, words, arrays, columns)
     _categories(neurons, units, columns, arrays)
-    _places(neurons, run.axes(), columns, arrays)
+    _places(neurons, run.axes(), words["length"], columns, arrays)
     _predicted(run, row_of, words, arrays, columns)
     _roots(run, row_of, words, arrays)
     shown = pairs_shown(run)
     if shown is not None:
         _pairs(run, shown, row_of, words, arrays)
+    if skeletons is not None:
+        parts = np.column_stack([row_of[skeletons.parts[:, 0]], skeletons.parts[:, 1:]])
+        arrays |= {"skeleton points": skeletons.points, "skeleton edges": skeletons.edges.astype(np.int32)}
+        arrays["skeletons"] = parts.astype(np.int32)
     words["beside"] = [_beside(at, one, alone, row_of, words, units, arrays, columns) for at, one in enumerate(beside)]
     verdicts = run.json("verdicts") or []
     words |= {"columns": columns, "verdicts": [str(one["sentence"]) for one in verdicts if "sentence" in one]}
@@ -111,10 +122,10 @@ def _categories(neurons: pd.DataFrame, units: pd.DataFrame | None, columns: list
     columns[:0] = made
 
 
-def _places(neurons: pd.DataFrame, axes: tuple[str, ...], columns: list[dict[str, Any]], arrays: dict[str, np.ndarray]) -> None:
+def _places(neurons: pd.DataFrame, axes: tuple[str, ...], unit: str, columns: list[dict[str, Any]], arrays: dict[str, np.ndarray]) -> None:
     for name, axis in zip(schema.POSITION, axes, strict=True):
         if neurons[name].notna().any():
-            _column(columns, arrays, name, axis, neurons[name].to_numpy(np.float32), unit="um")
+            _column(columns, arrays, name, axis, neurons[name].to_numpy(np.float32), unit=unit)
 
 
 def _units(
@@ -147,6 +158,10 @@ def _units(
     arrays["map"] = spread
     share = np.square(size) / max(float(np.square(size).sum()), 1e-300)
     words["map"] = {"shares": [float(one) for one in share[:2]]}
+    scans = spoken.groupby(["session", "scan_idx"], sort=True).ngroup().to_numpy()
+    if scans.max() > 0:
+        arrays["scan"] = np.full(len(row_of), -1, np.int32)
+        arrays["scan"][row_of[spoken["nucleus_id"]].to_numpy()] = scans
     whole = np.full((len(row_of), vectors.shape[1]), np.nan, np.float32)
     whole[rows] = vectors[held]
     arrays["embedding"] = whole
@@ -171,9 +186,11 @@ def _predicted(
 ) -> None:
     """Types and positions as they were predicted of neurons that were held out, with their errors as columns."""
     for task in ("cell_type", "layer"):
-        table = _of_model(run.table(f"predictions/{task}"))
-        if table is None:
+        every = run.table(f"predictions/{task}")
+        table = _of_model(every)
+        if every is None or table is None:
             continue
+        _by_model(task, _given_to_true(every[every["split"] == "neuron"]), row_of, words, arrays)
         chances = [name for name in table if name.startswith("probability_")]
         of_class = np.full((len(row_of), len(chances)), np.nan, np.float32)
         rows = row_of[table["nucleus_id"]].to_numpy()
@@ -186,9 +203,13 @@ def _predicted(
         told = np.isfinite(true)
         of_true[rows[told]] = table[chances].to_numpy(np.float32)[told, true[told].astype(int)]
         _column(columns, arrays, f"{task}_probability", f"probability given to the true {task.replace('_', ' ')}", of_true)
-    table = _of_model(run.table("predictions/position"))
-    if table is None:
+    every = run.table("predictions/position")
+    table = _of_model(every)
+    if every is None or table is None:
         return
+    told = every[every["split"] == "neuron"].pivot_table(index=["nucleus_id", "model"], columns="target", values=["mean_um", "sd_um"])
+    told.columns = [f"{target}{' SD' * (name == 'sd_um')}" for name, target in told.columns]
+    _by_model("position", told.reset_index(), row_of, words, arrays)
     words["predicted position"] = {"model": table["model"].iloc[0], "targets": list(table["target"].unique())}
     told_of = np.full((len(row_of), table["target"].nunique(), 3), np.nan, np.float32)
     for at, (target, part) in enumerate(table.groupby("target", sort=False)):
@@ -196,8 +217,28 @@ def _predicted(
         told_of[rows, at] = part[["true_um", "mean_um", "sd_um"]].to_numpy(np.float32)
         error = np.full(len(row_of), np.nan, np.float32)
         error[rows] = (part["mean_um"] - part["true_um"]).to_numpy(np.float32)
-        _column(columns, arrays, f"{target}_error", f"{target} as predicted, less what is true", error, unit="um")
+        _column(columns, arrays, f"{target}_error", f"{target} as predicted, less what is true", error, unit=words["length"])
     arrays["predicted position"] = told_of
+
+
+def _given_to_true(table: pd.DataFrame) -> pd.DataFrame:
+    """Of each neuron and model the probability of the true class."""
+    chances = [name for name in table if name.startswith("probability_")]
+    place = table["true"].map({name.removeprefix("probability_"): at for at, name in enumerate(chances)})
+    table = table[place.notna()]
+    given = table[chances].to_numpy(np.float64)[np.arange(len(table)), place.dropna().to_numpy(int)]
+    return table[["nucleus_id", "model"]].assign(**{"probability of the true class": given}).drop_duplicates(["nucleus_id", "model"])
+
+
+def _by_model(task: str, table: pd.DataFrame, row_of: pd.Series, words: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """What every model said of a neuron while it was held out, baselines among them: one row a neuron, all models side by side."""
+    models, named = list(dict.fromkeys(table["model"])), [name for name in table if name not in ("nucleus_id", "model")]
+    wide = table.set_index(["nucleus_id", "model"])[named].unstack("model")
+    wide = wide[wide.index.isin(row_of.index)]
+    said = np.stack([wide[name].reindex(columns=models).to_numpy(np.float32) for name in named], axis=2)
+    arrays[f"said {task}"] = said.reshape(len(wide), -1)
+    arrays[f"said {task} neuron"] = row_of[wide.index].to_numpy(np.int32)
+    words[f"said {task}"] = {"models": models, "columns": [str(name) for name in named]}
 
 
 def _of_model(table: pd.DataFrame | None) -> pd.DataFrame | None:
@@ -274,3 +315,6 @@ def _pairs(run: RunFolder, shown: PairsShown, row_of: pd.Series, words: dict[str
     for model, levels in shown.levels.items():
         arrays[f"levels {model}"] = levels
     words["pairs"] = {"models": list(shown.levels), "scores": shown.scores, "lowest": LOWEST, "step": STEP}
+    if shown.exposure is not None:
+        arrays["exposure"] = shown.exposure.levels
+        words["pairs"]["exposure"] = {name: getattr(shown.exposure, name) for name in ("measure", "unit", "lowest", "step")}

@@ -12,6 +12,7 @@ from matplotlib import colormaps
 from graphtwin.artifacts import write_text
 from graphtwin.explorer.beside import read_beside
 from graphtwin.explorer.contents import contents_of
+from graphtwin.explorer.skeletons_shown import skeletons_shown
 from graphtwin.report import RunFolder
 
 SCRIPTS = (
@@ -29,15 +30,27 @@ SCRIPTS = (
 RAMPS = {"ramp": ("cividis", 0.9, 12.0), "circle": ("twilight", 0.7, 30.0), "signed": ("PuOr", 0.72, 15.0)}
 
 
-def write_explorer(run: str | Path, to: str | Path, further: Sequence[str | Path] = ()) -> Path:
+def write_explorer(
+    run: str | Path,
+    to: str | Path,
+    further: Sequence[str | Path] = (),
+    axons: Sequence[str | Path] = (),
+    dendrites: Sequence[str | Path] = (),
+    nm_per_unit: tuple[float, float, float] | None = None,
+) -> Path:
     """Write the explorer of a finished run as one file that opens without a server; returns its path.
 
     Args:
         run: Folder that `graphtwin run` wrote.
         to: File to write, .html.
         further: Finished folders with a page, pages, and tables of units or neurons, which stand beside the run in the frame.
+        axons: Skeletons of axons that are drawn: files, folders and volumes, as `graphtwin proximity` takes them.
+        dendrites: Skeletons of dendrites, as for axons.
+        nm_per_unit: Size of one unit along x, y and z, nm, of skeletons that declare none.
     """
-    contents = contents_of(str(run), read_beside(RunFolder.open(run), further), alone=True)
+    opened = RunFolder.open(run)
+    beside, skeletons = read_beside(opened, further), skeletons_shown(opened, axons, dendrites, nm_per_unit)
+    contents = contents_of(str(run), beside, alone=True, skeletons=skeletons)
     return write_text(render(Path(run).resolve().name, base64.b64encode(contents).decode()), Path(to))
 
 

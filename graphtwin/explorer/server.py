@@ -13,9 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from graphtwin.explorer.beside import PageBeside, read_beside
+from graphtwin.explorer.beside import PageBeside, TableBeside, read_beside
 from graphtwin.explorer.contents import contents_of
 from graphtwin.explorer.page import render
+from graphtwin.explorer.skeletons_shown import SkeletonsShown, skeletons_shown
 from graphtwin.report import RunFolder
 
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -31,6 +32,9 @@ def serve(
     port: int = 0,
     told: Callable[[str], None] = print,
     further: Sequence[str | Path] = (),
+    axons: Sequence[str | Path] = (),
+    dendrites: Sequence[str | Path] = (),
+    nm_per_unit: tuple[float, float, float] | None = None,
 ) -> None:
     """Show the explorer of a finished run until it is stopped.
 
@@ -43,18 +47,27 @@ def serve(
         port: Port; 0 takes one that is free.
         told: Is given the address once it answers.
         further: Finished folders with a page, pages, and tables of units or neurons, which stand beside the run in the frame.
+        axons: Skeletons of axons that are drawn: files, folders and volumes, as `graphtwin proximity` takes them.
+        dendrites: Skeletons of dendrites, as for axons.
+        nm_per_unit: Size of one unit along x, y and z, nm, of skeletons that declare none.
 
     Raises:
         OSError: The address or the port cannot be had.
     """
-    with listening(run, host, port, further) as (server, address):
+    opened = RunFolder.open(run)
+    skeletons = skeletons_shown(opened, axons, dendrites, nm_per_unit)
+    with listening(run, host, port, read_beside(opened, further), skeletons) as (server, address):
         told(address)
         server.serve_forever()
 
 
 @contextmanager
 def listening(
-    run: str | Path, host: str = "127.0.0.1", port: int = 0, further: Sequence[str | Path] = ()
+    run: str | Path,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    beside: Sequence[PageBeside | TableBeside] = (),
+    skeletons: SkeletonsShown | None = None,
 ) -> Iterator[tuple[ThreadingHTTPServer, str]]:
     """A server that listens and answers nobody yet, and the address of its page.
 
@@ -62,13 +75,13 @@ def listening(
         run: Folder that `graphtwin run` wrote.
         host: Address to listen at.
         port: Port; 0 takes one that is free.
-        further: What stands beside the run, as `serve` takes it.
+        beside: What stands beside the run, as `read_beside` gives it.
+        skeletons: Skeletons of some of its neurons.
     """
-    beside = read_beside(RunFolder.open(run), further)
     token = "" if host in LOOPBACK else secrets.token_urlsafe(24)
     answers: dict[str, tuple[str, bytes] | tuple[str, bytes, str]] = {
         "/": ("text/html; charset=utf-8", render(Path(run).resolve().name).encode()),
-        "/contents": ("application/octet-stream", contents_of(str(run), beside)),
+        "/contents": ("application/octet-stream", contents_of(str(run), beside, skeletons=skeletons)),
     }
     framed = {f"/pages/{at}": one.html for at, one in enumerate(beside) if isinstance(one, PageBeside)}
     answers |= {path: ("text/html; charset=utf-8", html.encode(), SANDBOX) for path, html in framed.items()}

@@ -36,8 +36,11 @@ def main(run: Path, scores: Path) -> None:
     units = pd.read_parquet(run / "tables/units.parquet")[["session", "scan_idx", "unit_id", "nucleus_id"]].iloc[::2]
     units = units.assign(cc_norm=np.linspace(0, 1, len(units)))
     units.drop(columns="nucleus_id").to_csv(scores, index=False)
+    types = pd.read_parquet(run / "predictions/cell_type.parquet").query("split == 'neuron'")
+    held = types[types["nucleus_id"] == types["nucleus_id"].iloc[0]].set_index("model")
     best = units.iloc[-1].astype(int)
     told = {
+        "told": {"nucleus": int(held["nucleus_id"].iloc[0]), "models": held[f"probability_{held['true'].iloc[0]}"].to_dict()},
         "scored": {"nucleus": int(best["nucleus_id"]), "rows": len(units), "unit": "/".join(map(str, best.iloc[:3]))},
         "run": run.name,
         "neurons": len(neurons),

@@ -65,7 +65,7 @@ claim("a neuron is found by its id, its targets are those of the run, and a clic
   const card = await text(page, "card");
   assert.ok(card.includes(`Targets: ${expected.targets} connected of`), card.slice(0, 400));
   assert.ok(card.includes(expected.axon_class));
-  const first = page.locator("#card table").first().locator("tbody tr").first();
+  const first = page.locator("#card > section table").first().locator("tbody tr").first();
   const cells = await first.locator("td").allInnerTexts();
   assert.equal(cells[0], String(expected.target));
   assert.ok(Math.abs(Number(cells[4]) / expected.best - 1) < 0.04, cells[4]);
@@ -209,6 +209,56 @@ claim("the tissue turns by drag and by keys alone, and 30 times a second", async
   await close();
 });
 
+claim("the wheel zooms to what is under the pointer, and keys move the map", async () => {
+  const { page, close } = await opened(alone);
+  const box = await page.locator("#tissue").boundingBox(), [x, y] = [box.x + 0.3 * box.width, box.y + 0.6 * box.height];
+  await page.mouse.move(x, y);
+  await page.mouse.wheel(0, -600);
+  await page.waitForTimeout(100);
+  const [zoom, right, down] = new URLSearchParams(page.url().split("#")[1]).get("view").split(",").slice(2).map(Number);
+  assert.ok(zoom > 2, String(zoom));
+  for (const [shift, from] of [[right, -0.2 * box.width], [down, 0.1 * box.height]]) assert.ok(Math.abs(shift - from * (1 - zoom)) < 2, `${shift} and ${from * (1 - zoom)}`);
+  const picture = () => page.evaluate(() => document.getElementById("map").toDataURL());
+  const before = await picture();
+  await page.focus("#map");
+  await page.keyboard.press("+");
+  await page.keyboard.press("ArrowLeft");
+  assert.notEqual(await picture(), before);
+  await page.keyboard.press("0");
+  assert.equal(await picture(), before);
+  await close();
+});
+
+claim("a class of the legend is shown alone, and the address brings it back", async () => {
+  const { page, close } = await opened(alone);
+  const entry = (of) => of.locator("#legend button").nth(1);
+  await entry(page).click();
+  assert.equal(await entry(page).getAttribute("aria-pressed"), "true");
+  const again = await opened(page.url());
+  assert.equal(await entry(again.page).getAttribute("aria-pressed"), "true");
+  await again.close();
+  await entry(page).click();
+  assert.equal(await entry(page).getAttribute("aria-pressed"), "false");
+  await close();
+});
+
+claim("all models are told beside one another, and a curve is saved as SVG", async () => {
+  const { page, errors, close } = await opened(alone);
+  await page.fill("#search", String(expected.told.nucleus));
+  await page.keyboard.press("Enter");
+  await page.locator("#card summary").click();
+  const rows = await page.locator("#card details table").first().locator("tbody tr").allInnerTexts();
+  const said = Object.fromEntries(rows.map((row) => row.split("\t")));
+  assert.deepEqual(Object.keys(said).sort(), Object.keys(expected.told.models).sort());
+  for (const [model, chance] of Object.entries(expected.told.models)) assert.ok(Math.abs(said[model] - chance) <= 0.006 * chance, model);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#card h3 .save").first().click()]);
+  const drawn = readFileSync(await download.path(), "utf8");
+  assert.match(drawn, /^<svg [^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"/);
+  assert.match(drawn, /stroke: rgb/);
+  assert.deepEqual(errors, []);
+  await close();
+});
+
 claim("by the keyboard alone a neuron is found, and what has the focus is seen", async () => {
   const { page, close } = await opened(alone);
   for (let k = 0; k < 12 && (await page.evaluate(() => document.activeElement.id)) !== "search"; k++) await page.keyboard.press("Tab");
@@ -224,7 +274,7 @@ claim("tables are saved as they are shown and sorted by a heading", async () => 
   const { page, close } = await opened(alone);
   await page.fill("#search", String(expected.axon));
   await page.keyboard.press("Enter");
-  const table = page.locator("#card table").first();
+  const table = page.locator("#card > section table").first();
   await table.locator("th button", { hasText: "distance" }).click();
   const away = (await table.locator("tbody tr td:nth-child(3)").allInnerTexts()).map(Number).filter(Number.isFinite);
   assert.deepEqual(away, [...away].sort((a, b) => b - a));

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from graphtwin.artifacts import write_json
 from graphtwin.explorer.contents import contents_of
 from graphtwin.explorer.packed import pack
 from graphtwin.explorer.pairs_shown import to_levels
@@ -94,6 +95,34 @@ def test_exposure_is_a_model_and_the_exposure_of_a_pair_is_none(spoilt):
     assert unpacked(contents_of(str(spoilt)))[0]["pairs"]["models"] != ["pair_exposure"]
 
 
+def test_exposure_is_told_of_every_pair_as_a_level_of_its_logarithm(spoilt):
+    pairs = pd.read_parquet(spoilt / "predictions/connectivity.parquet")
+    amounts = np.random.default_rng(0).lognormal(2, 1.5, len(pairs))
+    amounts[::7], amounts[::11] = 0.0, np.nan
+    pairs.assign(pair_exposure=amounts).to_parquet(spoilt / "predictions/connectivity.parquet", index=False)
+    pd.DataFrame({"measure": ["contact area"], "unit": ["um2"]}).to_parquet(spoilt / "tables/exposure.parquet")
+    words, arrays = unpacked(contents_of(str(spoilt)))
+    told = words["pairs"]["exposure"]
+    assert (told["measure"], told["unit"]) == ("contact area", "um2")
+    ids = arrays["nucleus_id"]
+    row = pd.Series(np.arange(len(arrays["pre"])), index=ids[arrays["pre"]])[pairs["pre_nucleus_id"]].to_numpy()
+    column = pd.Series(np.arange(len(arrays["post"])), index=ids[arrays["post"]])[pairs["post_nucleus_id"]].to_numpy()
+    levels = arrays["exposure"][row, column].astype(float)
+    np.testing.assert_array_equal(levels == 255, np.isnan(amounts))
+    np.testing.assert_array_equal(levels == 0, amounts == 0)
+    some = amounts > 0
+    np.testing.assert_allclose(np.exp(told["lowest"] + told["step"] * (levels - 0.5))[some], amounts[some], rtol=0.05)
+    assert (arrays["exposure"] == 255).sum() == arrays["exposure"].size - np.isfinite(amounts).sum()
+
+
+def test_positions_on_the_lattice_of_an_eye_are_no_lengths(spoilt):
+    assert unpacked(contents_of(str(spoilt)))[0]["length"] == "um"
+    write_json({"inputs": {"name": "fly"}}, spoilt / "provenance.json")
+    words, _ = unpacked(contents_of(str(spoilt)))
+    assert words["length"] == "columns"
+    assert {one["unit"] for one in words["columns"] if one["name"] in ("x_um", "depth_um", "depth_error")} == {"columns"}
+
+
 def test_levels_are_log_odds_rounded_down_and_end_at_the_ends():
     odds = np.linspace(-11.9, 3.9, 400)
     back = -12 + 16 / 254 * to_levels(1 / (1 + np.exp(-odds)))
@@ -109,6 +138,23 @@ def test_predictions_are_those_of_held_out_neurons(shown, finished):
     rows = np.searchsorted(arrays["nucleus_id"], held["nucleus_id"])
     np.testing.assert_allclose(arrays["predicted cell_type"][rows], held[[f"probability_{name}" for name in told["classes"]]], rtol=1e-6)
     assert np.isfinite(arrays["predicted cell_type"]).all(axis=1).sum() == len(held)
+
+
+def test_what_every_model_said_of_a_held_out_neuron_stands_side_by_side(shown, finished):
+    words, arrays = shown
+    types = pd.read_parquet(finished / "predictions/cell_type.parquet").query("split == 'neuron'")
+    models, neurons = words["said cell_type"]["models"], arrays["nucleus_id"][arrays["said cell_type neuron"]]
+    assert sorted(models) == sorted(types["model"].unique())
+    for row in types.drop_duplicates(["nucleus_id", "model"]).itertuples():
+        told = arrays["said cell_type"][np.flatnonzero(neurons == row.nucleus_id)[0], models.index(row.model)]
+        assert told == pytest.approx(types.at[row.Index, f"probability_{row.true}"], rel=1e-5)
+    places = pd.read_parquet(finished / "predictions/position.parquet").query("split == 'neuron'")
+    told = words["said position"]
+    one = places.iloc[-1]
+    row = arrays["said position"][arrays["nucleus_id"][arrays["said position neuron"]] == one["nucleus_id"]][0]
+    said = row.reshape(len(told["models"]), -1)[told["models"].index(one["model"])]
+    assert said[told["columns"].index(one["target"])] == pytest.approx(one["mean_um"], rel=1e-5)
+    assert said[told["columns"].index(f"{one['target']} SD")] == pytest.approx(one["sd_um"], rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_the_page_and_what_it_shows_are_served_and_no_file_of_any_folder(finishe
         assert b'<canvas id="tissue"' in page
         status, block, _ = asked(address + "contents")
         assert status == 200
-        assert block == contents_of(str(finished), read_beside(RunFolder.open(finished), ()))
+        assert block == contents_of(str(finished))
         for path in (
             "config.toml",
             "../config.toml",
@@ -70,7 +70,7 @@ def test_the_page_and_what_it_shows_are_served_and_no_file_of_any_folder(finishe
 
 
 def test_a_page_beside_the_run_may_run_its_own_script_and_nothing_else(finished: Path, analysis: Path):
-    with listening(finished, further=[analysis]) as (server, address):
+    with listening(finished, beside=read_beside(RunFolder.open(finished), [analysis])) as (server, address):
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         status, page, headers = asked(address + "pages/1")

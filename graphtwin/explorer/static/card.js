@@ -36,6 +36,14 @@ function saveAs(name, blob) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
+// A drawing with the colours and the type that it has on the page, as a file of its own.
+function saveSvg(drawing, name) {
+  const copy = drawing.cloneNode(true), [from, to] = [drawing, copy].map((one) => [one, ...one.querySelectorAll("*")]);
+  from.forEach((one, at) => { const style = getComputedStyle(one); for (const part of ["fill", "stroke", "stroke-width", "font-size", "font-family"]) to[at].style.setProperty(part, style.getPropertyValue(part)); });
+  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  saveAs(name + ".svg", new Blob([new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" }));
+}
+
 const MOST_CHANCES = 5;
 
 // Bars of the largest chances and of the true class, which is marked.
@@ -47,12 +55,12 @@ function chances(title, classes, values, truth) {
 }
 
 // A position as predicted with its SD beside what is true.
-function positions(title, targets, told) {
+function positions(title, targets, told, unit) {
   const spans = targets.map((target, at) => {
     const [truth, mean, sd] = [told[3 * at], told[3 * at + 1], told[3 * at + 2]];
     if (!Number.isFinite(mean)) return null;
     const off = (mean - truth) / sd;
-    return make("li", {}, make("span", { class: "what" }, target), make("span", {}, `${number(truth)} um; predicted ${number(mean)} ± ${number(sd)} um, ${Math.abs(off).toFixed(1)} SD ${off > 0 ? "too large" : "too small"}`));
+    return make("li", {}, make("span", { class: "what" }, target), make("span", {}, `${number(truth)} ${unit}; predicted ${number(mean)} ± ${number(sd)} ${unit}, ${Math.abs(off).toFixed(1)} SD ${off > 0 ? "too large" : "too small"}`));
   });
   return spans.some(Boolean) ? make("section", {}, make("h3", {}, title), make("ul", { class: "facts" }, ...spans)) : null;
 }
@@ -69,8 +77,18 @@ function curve(degrees, values, label) {
     make("path", { d: path, class: "curve" }), ...[...values].map((value, at) => make("circle", { cx: x(at), cy: y(value), r: 2.5 }, make("title", {}, `${number(degrees[at])} degrees: ${number(value)}`))));
 }
 
+// Rows of each neuron in a table of units or roots.
+function rowsOf(neurons) {
+  const found = new Map();
+  neurons.forEach((neuron, row) => (found.has(neuron) ? found.get(neuron).push(row) : found.set(neuron, [row])));
+  return found;
+}
+
 class Card {
-  constructor(frame, contents, pairs, choose) { Object.assign(this, { frame, contents, pairs, choose }); }
+  constructor(frame, contents, pairs, choose) {
+    Object.assign(this, { frame, contents, pairs, choose });
+    [this.unitsOf, this.rootsOf] = ["unit neuron", "root neuron"].map((name) => rowsOf(contents.arrays[name] || []));
+  }
 
   // How a neuron is called: its name where it has one, else its nucleus.
   called(i) {
@@ -79,6 +97,11 @@ class Card {
   }
 
   link(i) { return make("button", { type: "button", class: "neuron", onclick: () => this.choose(i) }, this.called(i)); }
+
+  unmeasured(i) {
+    const column = this.contents.words.columns.find((one) => one.name === "reliability");
+    return column && this.unitsOf.has(i) && this.value("reliability", i) === null ? make("li", {}, make("span", { class: "what" }, column.label), make("span", {}, "not measured")) : "";
+  }
 
   value(name, i) {
     const column = this.contents.words.columns.find((one) => one.name === name), values = this.contents.arrays["column " + name];
@@ -93,7 +116,7 @@ class Card {
     const facts = words.columns.filter((one) => !one.of && !/^embedding_|_error$|_probability$/.test(one.name)).map((one) => [one, this.value(one.name, i)]).filter(([, value]) => value !== null);
     const parts = [make("h2", { tabindex: "-1" }, `Neuron ${this.called(i)}`),
       make("ul", { class: "facts" }, make("li", {}, make("span", { class: "what" }, "nucleus"), make("span", {}, String(arrays.nucleus_id[i]))),
-        ...facts.map(([one, value]) => make("li", {}, make("span", { class: "what" }, one.label), make("span", {}, typeof value === "number" ? `${number(value)} ${one.unit || ""}` : value))), ...this.roots(i))];
+        ...facts.map(([one, value]) => make("li", {}, make("span", { class: "what" }, one.label), make("span", {}, typeof value === "number" ? `${number(value)} ${one.unit || ""}` + (one.name === "reliability" && value === 0 ? "(measured: its embedding says nothing of held-out responses)" : "") : value))), this.unmeasured(i), ...this.roots(i))];
     for (const task of ["cell_type", "layer"]) {
       const told = words["predicted " + task], values = arrays["predicted " + task];
       if (!told || !Number.isFinite(values[i * told.classes.length])) continue;
@@ -101,15 +124,28 @@ class Card {
       parts.push(chances(`${task.replace("_", " ")}, predicted while held out (${told.model})`, told.classes, values.subarray(i * n, (i + 1) * n), this.value(task, i)));
     }
     const places = words["predicted position"];
-    if (places) { const n = 3 * places.targets.length; parts.push(positions(`position, predicted while held out (${places.model})`, places.targets, arrays["predicted position"].subarray(i * n, (i + 1) * n))); }
-    parts.push(...this.told([arrays.nucleus_id[i]]), ...this.units(i), ...this.partners(i, model));
+    if (places) { const n = 3 * places.targets.length; parts.push(positions(`position, predicted while held out (${places.model})`, places.targets, arrays["predicted position"].subarray(i * n, (i + 1) * n), words.length)); }
+    parts.push(this.models(i), ...this.told([arrays.nucleus_id[i]]), ...this.units(i), ...this.partners(i, model));
     this.frame.replaceChildren(...parts.filter(Boolean));
+  }
+
+  // What every model said of the neuron while it was held out, baselines among them.
+  models(i) {
+    const { words, arrays } = this.contents;
+    const tables = ["cell_type", "layer", "position"].map((task) => {
+      const told = words["said " + task], row = told ? arrays[`said ${task} neuron`].indexOf(i) : -1;
+      if (row < 0) return null;
+      const n = told.columns.length, values = arrays["said " + task].subarray(row * n * told.models.length, (row + 1) * n * told.models.length);
+      const what = task.replace("_", " "), unit = task === "position" ? `, ${words.length}` : "";
+      return sortable(`${what} as each model said it`, ["model", ...told.columns.map((one) => one + unit)], told.models.map((model, k) => [model, ...values.subarray(k * n, (k + 1) * n)]), `${this.called(i)}_${task}_models`);
+    }).filter(Boolean);
+    return tables.length ? make("details", {}, make("summary", {}, "What each model said while this neuron was held out"), ...tables) : null;
   }
 
   roots(i) {
     const { words, arrays } = this.contents, found = [];
     if (!words.versions) return found;
-    for (let k = 0; k < arrays["root neuron"].length; k++) if (arrays["root neuron"][k] === i) {
+    for (const k of this.rootsOf.get(i) || []) {
       const root = String(arrays["root id"][k]), version = words.versions[arrays["root version"][k]];
       found.push(make("li", {}, make("span", { class: "what" }, `root id, version ${version}`), make("span", {}, root, " ", neuroglancer(words.source, version, [root]))));
     }
@@ -119,11 +155,12 @@ class Card {
   units(i) {
     const { words, arrays } = this.contents, found = [];
     if (!words.units) return found;
-    for (let k = 0; k < words.units.length; k++) if (arrays["unit neuron"][k] === i) {
+    for (const k of this.unitsOf.get(i) || []) {
       const name = `unit ${words.units[k].join("/")} (session, scan, unit)`;
       const n = words.tuning?.columns.length, values = n ? arrays["unit tuning"].subarray(k * n, (k + 1) * n) : null;
       const drawn = words.tuning?.degrees && values.every(Number.isFinite) ? curve(words.tuning.degrees, values, `Responses of ${name}`) : null;
-      found.push(make("section", {}, make("h3", {}, name), drawn), ...this.told(words.units[k]));
+      const save = drawn && make("button", { type: "button", class: "save", onclick: () => saveSvg(drawn, `unit_${words.units[k].join("_")}`) }, "save as SVG");
+      found.push(make("section", {}, make("h3", {}, name, " ", save), drawn), ...this.told(words.units[k]));
     }
     return found;
   }
@@ -137,9 +174,9 @@ class Card {
   partners(i, model) {
     const { pairs } = this;
     if (!pairs) return [];
-    const found = [];
-    const table = (list, other, caption, file) => list.length ? sortable(caption, ["neuron", "type", "distance, um", "similarity", "probability", "size of synapses"],
-      list.map(({ neuron, distance, similarity, probability, size }) => { const link = this.link(neuron); link.dataset.key = neuron; return [link, this.value("cell_type", neuron) ?? "", distance, similarity, probability, size]; }), file) : null;
+    const found = [], { exposure } = pairs, { places } = this.contents.arrays;
+    const table = (list, other, caption, file) => list.length ? sortable(caption, ["neuron", "type", ...(places ? [`distance, ${this.contents.words.length}`] : []), ...(exposure ? [`${exposure.measure}, ${exposure.unit}`] : []), "similarity", "probability", "size of synapses"],
+      list.map((one) => { const link = this.link(one.neuron); link.dataset.key = one.neuron; return [link, this.value("cell_type", one.neuron) ?? "", ...(places ? [one.distance] : []), ...(exposure ? [one.exposure] : []), one.similarity, one.probability, one.size]; }), file) : null;
     const id = this.called(i);
     for (const [side, connected, predicted] of [["out", "Targets", "Most probable targets that are not connected"], ["in", "Inputs", "Most probable inputs that are not connected"]]) {
       const of = pairs.of(i, side, model);

@@ -1,17 +1,51 @@
 // The map of embeddings, and a rectangle that is drawn over it or over the tissue.
 class EmbeddingMap {
   constructor(canvas, contents, chosen) {
-    Object.assign(this, { canvas, contents, marked: null, neuron: -1 });
+    Object.assign(this, { canvas, contents, marked: null, neuron: -1, zoom: 1, shift: [0, 0], moved: 0 });
     const spread = contents.arrays.map;
     this.rows = Int32Array.from([...Array(contents.n).keys()].filter((i) => Number.isFinite(spread[2 * i] + spread[2 * i + 1])));
     const of = (k) => quantiles(Float32Array.from(this.rows, (i) => spread[2 * i + k]), [0, 1]);
     this.range = [of(0), of(1)].map(([low, high]) => { const room = 0.04 * (high - low || 1); return [low - room, high + room]; });
-    canvas.addEventListener("click", (event) => { if (!this.brushing) chosen(this.neuronAt(event.offsetX, event.offsetY)); });
+    canvas.addEventListener("click", (event) => { if (!this.brushing && this.moved < 4) chosen(this.neuronAt(event.offsetX, event.offsetY)); });
+    this._listen();
+  }
+
+  // Nearer or farther, about a place of the canvas that stays where it is; about its middle where none is given.
+  zoomed(by, x = this.width / 2 / this.scale, y = this.height / 2 / this.scale) {
+    const before = this.zoom;
+    this.zoom = Math.max(1, Math.min(100, before * by));
+    const [u, v] = [x * this.scale - this.width / 2, y * this.scale - this.height / 2], ratio = this.zoom / before;
+    this.shift = this.zoom === 1 ? [0, 0] : [u - (u - this.shift[0]) * ratio, v - (v - this.shift[1]) * ratio];
+  }
+
+  _listen() {
+    let from = null;
+    this.canvas.addEventListener("pointerdown", (event) => { from = [event.offsetX, event.offsetY]; this.moved = 0; });
+    this.canvas.addEventListener("pointermove", (event) => {
+      if (!from || this.brushing || !event.buttons) return;
+      const [dx, dy] = [event.offsetX - from[0], event.offsetY - from[1]];
+      from = [event.offsetX, event.offsetY];
+      this.moved += Math.abs(dx) + Math.abs(dy);
+      if (this.zoom === 1) return;
+      this.shift = [this.shift[0] + dx * this.scale, this.shift[1] + dy * this.scale];
+      this.draw();
+    });
+    this.canvas.addEventListener("pointerup", () => { from = null; });
+    this.canvas.addEventListener("wheel", (event) => { event.preventDefault(); this.zoomed(Math.exp(-event.deltaY / 500), event.offsetX, event.offsetY); this.draw(); }, { passive: false });
+    this.canvas.addEventListener("keydown", (event) => {
+      const step = 0.1 * Math.min(this.width, this.height), moves = { ArrowLeft: [step, 0], ArrowRight: [-step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] }[event.key];
+      if (moves) this.shift = this.shift.map((one, k) => one + moves[k]);
+      else if (event.key === "+" || event.key === "=") this.zoomed(1.3);
+      else if (event.key === "-") this.zoomed(1 / 1.3);
+      else if (event.key === "0") Object.assign(this, { zoom: 1, shift: [0, 0] });
+      else return;
+      event.preventDefault(); this.draw();
+    });
   }
 
   place(i) {
     const spread = this.contents.arrays.map, [[x0, x1], [y0, y1]] = this.range;
-    return [((spread[2 * i] - x0) / (x1 - x0)) * this.width, (1 - (spread[2 * i + 1] - y0) / (y1 - y0)) * this.height];
+    return [((spread[2 * i] - x0) / (x1 - x0) - 0.5) * this.zoom * this.width + this.width / 2 + this.shift[0], (0.5 - (spread[2 * i + 1] - y0) / (y1 - y0)) * this.zoom * this.height + this.height / 2 + this.shift[1]];
   }
 
   draw() {
@@ -26,7 +60,7 @@ class EmbeddingMap {
       const own = this.marked ? this.marked[i] === 1 : this.colours.known[i] === 1;
       if (own !== wanted) continue;
       const [x, y] = this.place(i).map((one) => one | 0);
-      if (x + side > this.width || y + side > this.height) continue;
+      if (x < 0 || y < 0 || x + side > this.width || y + side > this.height) continue;
       for (let dy = 0; dy < side; dy++) for (let dx = 0; dx < side; dx++) pixels[(y + dy) * this.width + x + dx] = own ? this.colours.colour[i] : grey;
     }
     c.putImageData(image, 0, 0);

@@ -1,5 +1,18 @@
 // Somata in three dimensions, drawn point by point into an image with a depth for every pixel: no graphics card is needed.
 // On two cores without one, 75,000 points turn at 51 frames a second, 14 as bare WebGL points, 13 in three.js, 1.4 in deck.gl (benchmarks/points).
+const ARBORS = { axon: "#D55E00", dendrite: "#0072B2" };
+
+// Layers with the depths between which 95 % of their neurons lie, from the pia down; none where positions are along other axes.
+function layersOf({ words, arrays, n }) {
+  const column = words.columns.find((one) => one.name === "layer"), codes = arrays["column layer"], depths = arrays["column depth_um"];
+  if (!column || !depths || words.axes[1] !== "depth") return [];
+  const found = column.categories.map((label, code) => {
+    const [top, bottom] = quantiles(depths.filter((_, i) => codes[i] === code), [0.025, 0.975]);
+    return { label, top, bottom };
+  });
+  return found.filter(({ top }) => Number.isFinite(top)).sort((a, b) => a.top - b.top);
+}
+
 class Tissue {
   constructor(canvas, contents, chosen) {
     Object.assign(this, { canvas, contents, chosen, turn: [0.5, 0.25], zoom: 1, shift: [0, 0], lines: [], marked: null });
@@ -16,6 +29,8 @@ class Tissue {
     this.centre = low.map((one, k) => (one + high[k]) / 2);
     this.extent = Math.hypot(...low.map((one, k) => high[k] - one)) || 1;
     this.span = high.map((one, k) => one - low[k]);
+    this.layers = layersOf(contents);
+    this.arbors = () => false;
     this._listen();
   }
 
@@ -81,6 +96,8 @@ class Tissue {
       c.beginPath(); c.moveTo(p[0], p[1]); c.lineTo(q[0], q[1]); c.stroke();
     }
     c.globalAlpha = 1;
+    this._layers(c);
+    this._skeletons(c);
     if (this.neuron >= 0) {
       const p = at(this.neuron);
       c.strokeStyle = dark() ? "#fff" : "#000"; c.lineWidth = 2 * this.scale;
@@ -91,10 +108,53 @@ class Tissue {
     c.fillStyle = c.strokeStyle = dark() ? "#cfd4da" : "#5b6470"; c.lineWidth = 2 * this.scale; c.font = `${12 * this.scale}px system-ui, sans-serif`;
     const y = this.height - 14 * this.scale;
     c.beginPath(); c.moveTo(12 * this.scale, y); c.lineTo(12 * this.scale + um * f, y); c.stroke();
-    c.fillText(`${um} um`, 12 * this.scale, y - 6 * this.scale);
+    c.fillText(`${um} ${um === 1 ? this.contents.words.length.replace(/s$/, "") : this.contents.words.length}`, 12 * this.scale, y - 6 * this.scale);
   }
 
-  zoomed(by) { this.zoom = Math.max(0.1, Math.min(200, this.zoom * by)); }
+  // Axons and dendrites of the neurons whose skeletons are asked for; of the chosen one they are thick.
+  _skeletons(c) {
+    const { skeletons: parts, "skeleton edges": edges, "skeleton points": points } = this.contents.arrays;
+    if (!parts) return;
+    for (let k = 0; k < parts.length; k += 4) {
+      if (!this.arbors(parts[k])) continue;
+      c.strokeStyle = parts[k + 1] ? ARBORS.dendrite : ARBORS.axon;
+      c.lineWidth = this.scale * (parts[k] === this.neuron ? 1.8 : 0.9);
+      c.beginPath();
+      for (let e = parts[k + 2]; e < parts[k + 2] + parts[k + 3]; e++) for (const end of [0, 1]) {
+        const at = 3 * edges[2 * e + end], [x, y, d] = this.project(points[at], points[at + 1], points[at + 2]);
+        if (d < 1) break;
+        end ? c.lineTo(x, y) : c.moveTo(x, y);
+      }
+      c.stroke();
+    }
+  }
+
+  // Where layers begin and end, as planes at the depths between which 95 % of their neurons lie, with their names.
+  _layers(c) {
+    const [low, high] = [0, 1].map((side) => this.centre.map((one, k) => one + (side - 0.5) * this.span[k]));
+    c.strokeStyle = c.fillStyle = dark() ? "#a8b0ba" : "#5b6470"; c.lineWidth = this.scale; c.font = `${12 * this.scale}px system-ui, sans-serif`;
+    for (const { label, top, bottom } of this.layers) {
+      c.globalAlpha = 0.6;
+      for (const y of [top, bottom]) {
+        const corners = [[low[0], y, low[2]], [high[0], y, low[2]], [high[0], y, high[2]], [low[0], y, high[2]]].map((one) => this.project(...one));
+        if (corners.some(([, , d]) => d < 1)) continue;
+        c.beginPath();
+        corners.forEach(([x, v], k) => (k ? c.lineTo(x, v) : c.moveTo(x, v)));
+        c.closePath(); c.stroke();
+      }
+      c.globalAlpha = 1;
+      const ends = [low[0], high[0]].flatMap((x) => [low[2], high[2]].map((z) => this.project(x, (top + bottom) / 2, z))), left = ends.reduce((a, b) => (b[0] < a[0] ? b : a));
+      c.textAlign = "right"; c.fillText(label, Math.max(left[0] - 6 * this.scale, c.measureText(label).width + 2 * this.scale), left[1] + 4 * this.scale); c.textAlign = "left";
+    }
+  }
+
+  // Nearer or farther, about a place of the canvas that stays where it is; about its middle where none is given.
+  zoomed(by, x = this.width / 2 / this.scale, y = this.height / 2 / this.scale) {
+    const before = this.zoom;
+    this.zoom = Math.max(0.1, Math.min(200, before * by));
+    const [u, v] = [x * this.scale - this.width / 2, y * this.scale - this.height / 2], ratio = this.zoom / before;
+    this.shift = [u - (u - this.shift[0]) * ratio, v - (v - this.shift[1]) * ratio];
+  }
 
   later() {
     if (this.asked) return;
@@ -148,7 +208,7 @@ class Tissue {
     };
     this.canvas.addEventListener("pointerup", end);
     this.canvas.addEventListener("pointercancel", end);
-    this.canvas.addEventListener("wheel", (event) => { event.preventDefault(); this.zoomed(Math.exp(-event.deltaY / 500)); this.later(); this.canvas.dispatchEvent(new Event("looked")); }, { passive: false });
+    this.canvas.addEventListener("wheel", (event) => { event.preventDefault(); this.zoomed(Math.exp(-event.deltaY / 500), event.offsetX, event.offsetY); this.later(); this.canvas.dispatchEvent(new Event("looked")); }, { passive: false });
     this.canvas.addEventListener("keydown", (event) => {
       const turns = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] }[event.key];
       if (turns) this.turn = [this.turn[0] + turns[0], Math.max(-1.57, Math.min(1.57, this.turn[1] + turns[1]))];
