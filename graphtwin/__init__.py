@@ -29,6 +29,7 @@ _PUBLIC = {
     "robustness": ("graphtwin.robustness", ""),
     "mixed": ("graphtwin.mixed", ""),
     "insilico": ("graphtwin.insilico", ""),
+    "plots": ("graphtwin.plots", ""),
 }
 
 __all__ = ["__version__", *_PUBLIC]

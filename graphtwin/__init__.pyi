@@ -15,6 +15,9 @@ from graphtwin import (
     motor as motor,
 )
 from graphtwin import (
+    plots as plots,
+)
+from graphtwin import (
     robustness as robustness,
 )
 from graphtwin import (

@@ -11,7 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from graphtwin.report.figures import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, RULE, STYLE, VERMILLION, WIDTH, draw_interval_rows
+from graphtwin.plots import plot_intervals
+from graphtwin.report.figures import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, RULE, STYLE, VERMILLION, WIDTH
 
 KINDS = {
     "dead_leaves": "movies (held out)",
@@ -95,7 +96,7 @@ def draw_models(cores: pd.DataFrame, families: pd.DataFrame) -> Figure:
 
 def _rows(axes: Axes, rows: pd.DataFrame, name: str, colour: str) -> None:
     labels = [textwrap.fill(str(value).replace("_", " "), 13) for value in rows[name]]
-    draw_interval_rows(axes, labels, rows[["median", "units_low", "units_high"]].to_numpy(float), [colour] * len(rows))
+    plot_intervals(labels, rows[["median", "units_low", "units_high"]].to_numpy(float), [colour] * len(rows), axes=axes)
 
 
 def draw_population(scores: pd.DataFrame, pairs: pd.DataFrame) -> Figure:
@@ -105,7 +106,7 @@ def draw_population(scores: pd.DataFrame, pairs: pd.DataFrame) -> Figure:
         left, right = figure.subplots(1, 2)
         bits = scores[scores["score"].str.startswith("bits that")]
         labels = [textwrap.fill(str(name).removeprefix("bits that "), 24) for name in bits["score"]]
-        draw_interval_rows(left, labels, bits[["value", "low", "high"]].to_numpy(float), [GREEN] * len(bits), reference=0.0)
+        plot_intervals(labels, bits[["value", "low", "high"]].to_numpy(float), [GREEN] * len(bits), 0.0, left)
         left.plot(bits["null"], range(len(bits)), "|", color=GREY, markersize=12, label="repeats dealt anew")
         left.set_title("bits per response added")
         figure.legend(loc="outside lower left")  # in the panel its mark would be taken for a value

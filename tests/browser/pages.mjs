@@ -33,7 +33,8 @@ const cut = (page) => page.evaluate(() => {
   const width = document.documentElement.clientWidth;
   const over = [...document.querySelectorAll("body *")].filter((one) => !one.closest(".scroll, .plot, .unseen, dialog") && one.getBoundingClientRect().right > width + 1);
   const small = [...document.querySelectorAll(".plot svg")].filter((one) => one.getBoundingClientRect().width < 600 * Number(one.style.getPropertyValue("--share")));
-  return { wide: document.documentElement.scrollWidth - width, over: over.slice(0, 5).map((one) => one.tagName + " " + one.textContent.slice(0, 40)), small: small.length };
+  const scrolled = width < 1000 ? [] : [...document.querySelectorAll(".scroll, .plot")].filter((one) => one.scrollWidth > one.clientWidth + 1);
+  return { wide: document.documentElement.scrollWidth - width, over: over.slice(0, 5).map((one) => one.tagName + " " + one.textContent.slice(0, 40)), small: small.length, scrolled: scrolled.map((one) => one.textContent.trim().slice(0, 40)) };
 });
 
 for (const file of [first, ...others]) {
@@ -48,7 +49,7 @@ for (const file of [first, ...others]) {
     for (const style of ["light", "dark"])
       claim(`${name} at ${wide} pixels, ${style}: nothing is cut, figures can be read, and text stands out from the paper`, async () => {
         const { page, close } = await opened(file, size, { colorScheme: style });
-        assert.deepEqual(await cut(page), { wide: 0, over: [], small: 0 });
+        assert.deepEqual(await cut(page), { wide: 0, over: [], small: 0, scrolled: [] });
         assert.deepEqual(await faint(page), []);
         await page.screenshot({ path: `${shots}/${name}_${wide}_${style}.png`, fullPage: true });
         await close();

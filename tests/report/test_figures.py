@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from graphtwin import artifacts
+from graphtwin import artifacts, plots
 from graphtwin.evaluation.verdicts import p_of_better
 from graphtwin.report import tables, words
 from graphtwin.report.figures import drawing as figures
@@ -18,7 +18,6 @@ from graphtwin.report.figures import (
     map_figures,
     neuron_figures,
     pair_figures,
-    palette,
     ranked,
     verdict_figures,
     wiring_figures,
@@ -279,9 +278,8 @@ def test_an_orientation_difference_below_zero_is_like_to_like():
 
 
 def fill(figure):
-    figures.draw_interval_rows(
-        figure.subplots(), ["a", "$b$"], np.array([[0.0, -1.0, 1.0], [2.0, 1.0, 3.0]]), [palette.BLUE, palette.GREY], 0.0
-    )
+    values = np.array([[0.0, -1.0, 1.0], [2.0, 1.0, 3.0]])
+    plots.plot_intervals(["a", "$b$"], values, [plots.BLUE, plots.GREY], 0.0, figure.subplots())
 
 
 def test_drawing_leaves_matplotlib_as_it_was():

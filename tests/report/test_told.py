@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from graphtwin.report.figures.drawing import draw_interval_rows, draw_svg
-from graphtwin.report.figures.palette import BLUE, GREY, ORANGE, RULE
+from graphtwin.plots import BLUE, GREY, ORANGE, RULE, plot_intervals
+from graphtwin.report.figures.drawing import draw_svg
 
 
 def panels(fill, size=(6.0, 3.0)):
@@ -22,7 +22,7 @@ def panels(fill, size=(6.0, 3.0)):
 def test_a_row_tells_its_estimate_and_its_interval_by_name():
     def fill(figure: Figure) -> None:
         axes = figure.subplots()
-        draw_interval_rows(axes, ["one $", "two"], np.array([[0.1234567, -1.0, 1.0], [2.0, 1.0, 3.0]]), [BLUE, GREY], 0.0)
+        plot_intervals(["one $", "two"], np.array([[0.1234567, -1.0, 1.0], [2.0, 1.0, 3.0]]), [BLUE, GREY], 0.0, axes)
         axes.set_xlabel("slope")
 
     (panel,), svg = panels(fill)

@@ -1,5 +1,6 @@
 """Figures, each with the sentence that says what it shows."""
 
+from graphtwin.plots import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, RULE, STYLE, VERMILLION
 from graphtwin.report.figures import (
     campaign_figures,
     circuit_figures,
@@ -21,8 +22,7 @@ from graphtwin.report.figures import (
     verdict_figures,
     wiring_figures,
 )
-from graphtwin.report.figures.drawing import WIDTH, Block, Drawn, draw_interval_rows
-from graphtwin.report.figures.palette import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, RULE, STYLE, VERMILLION
+from graphtwin.report.figures.drawing import WIDTH, Block, Drawn
 from graphtwin.report.figures.place_figures import Preference
 from graphtwin.report.figures.slope_figures import SIGNIFICANT
 
@@ -44,7 +44,6 @@ __all__ = [
     "campaign_figures",
     "circuit_figures",
     "correlation_figures",
-    "draw_interval_rows",
     "embedding_figures",
     "joint_figures",
     "map_figures",

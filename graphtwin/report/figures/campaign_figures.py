@@ -8,16 +8,14 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
+from graphtwin.plots import MUTED, OF_STATES, RULE, plot_tuning
 from graphtwin.report.campaign_answers import StateAnswers
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
-from graphtwin.report.figures.palette import BLUE, GREEN, MUTED, ORANGE, PURPLE, RULE, VERMILLION
 from graphtwin.report.figures.place_figures import draw_cortex, draw_mosaic, fields_of_places, preferences
 from graphtwin.report.words import join_words, number_text, plain
 from graphtwin.schema import UNIT_KEY
 
-OF_STATES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE)  # colours of states, in their order
 POLAR_UNITS, POLAR_PER_ROW = 12, 4  # units whose direction tuning is drawn, and those of a row
 FEWEST_DIRECTIONS, HALF_CIRCLE = 4, 180.0
 FEWEST_PLACES = 9
@@ -45,19 +43,11 @@ def draw_directions(answers: Sequence[StateAnswers], stimuli: pd.DataFrame) -> B
     names = {each.responder: each for each in answers if each.state == first}
     states = _states(answers)[: len(OF_STATES)]
     n_rows = -(-len(best) // POLAR_PER_ROW)
-    around, closed = np.radians(np.r_[degrees, degrees[0]]), [*range(len(degrees)), 0]
 
     def fill(figure: Figure) -> None:
         for place, (_, name, at) in enumerate(best):
             axes = figure.add_subplot(n_rows, POLAR_PER_ROW, place + 1, projection="polar")
-            for state, colour in zip(states, OF_STATES[: len(states)], strict=True):
-                axes.plot(around, curves[name, state][closed, at], color=colour, linewidth=1.2, label=plain(state))
-            axes.set_ylim(bottom=min(0.0, min(float(curves[name, state][:, at].min()) for state in states)))
-            axes.set_xticks(np.radians([0, 90, 180, 270]), [])
-            axes.yaxis.set_major_locator(MaxNLocator(2))
-            axes.tick_params(axis="y", labelsize=6)
-            axes.grid(color=RULE, linewidth=0.6)
-            axes.spines["polar"].set_color(RULE)
+            plot_tuning(degrees, {state: curves[name, state][:, at] for state in states}, axes)
             key = _key(names[name], at)
             axes.set_title(plain(key), fontsize=7.5, loc="center")
         if len(states) > 1:

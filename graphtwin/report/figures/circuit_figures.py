@@ -10,8 +10,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from graphtwin.plots import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILLION
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
-from graphtwin.report.figures.palette import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILLION
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import plain
 

@@ -7,8 +7,8 @@ import pandas as pd
 from jaxtyping import Float, Int64
 from matplotlib.figure import Figure
 
+from graphtwin.plots import BLUE, RULE
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
-from graphtwin.report.figures.palette import BLUE, RULE
 from graphtwin.report.words import number_text
 from graphtwin.schema import IMAGED_AT
 

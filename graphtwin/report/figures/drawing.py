@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import matplotlib
-import numpy as np
-from jaxtyping import Float
 from markupsafe import escape
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from graphtwin.report.figures.palette import INKS, MUTED, RULE, STYLE
+from graphtwin.plots import INKS, STYLE
 from graphtwin.report.figures.told import values_of
-from graphtwin.report.words import in_words, plain
+from graphtwin.report.words import in_words
 
 WIDTH = 7.6  # width of a figure in inches; the page shows an inch as about 118 px, so that 8 pt reads as 13 px
 PICTURES_DPI = 170  # of what is a picture inside a figure
@@ -93,24 +90,3 @@ def _inline(svg: str, key: str, share: float) -> str:
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
     svg = re.sub("|".join(INKS), lambda found: f"var(--{INKS[found[0]]})", svg)
     return svg.replace("<svg", f'<svg style="--share:{share:.2f};max-width:{100 * share:.0f}%"', 1)
-
-
-def draw_interval_rows(
-    axes: Axes,
-    labels: Sequence[str],
-    values: Float[np.ndarray, "rows estimate_low_high"],
-    colours: Sequence[str],
-    reference: float | None = None,
-) -> None:
-    """Estimates with their intervals, a labelled row each from the top down, and a line at the value to compare with."""
-    rows = np.arange(len(labels))
-    if reference is not None:
-        axes.axvline(reference, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)), zorder=0)
-    for row, (estimate, low, high), colour in zip(rows, values, colours, strict=True):
-        axes.plot([low, high], [row, row], color=colour, linewidth=2.2, alpha=0.55, solid_capstyle="butt")
-        axes.plot([estimate], [row], "o", color=colour, markersize=5)
-    axes.set_yticks(rows, [plain(label) for label in labels])
-    axes.set_ylim(len(labels) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x", color=RULE, linewidth=0.6)
-    axes.set_axisbelow(True)

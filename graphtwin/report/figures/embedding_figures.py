@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
-from graphtwin.report.figures.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RULE, SKY, VERMILLION
+from graphtwin.plots import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RULE, SKY, VERMILLION, plot_intervals
+from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import number_text
 from graphtwin.tuning import are_directions, choose
@@ -135,7 +135,7 @@ def draw_held_out(run: RunFolder) -> Block:
             (axes[1], bits, "bits per response over own mean"),
         ):
             rows = table[["estimate", "low", "high"]].to_numpy(np.float64)
-            draw_interval_rows(one, [PREDICTORS.get(name, name) for name in order], rows, colours, 0.0)
+            plot_intervals([PREDICTORS.get(name, name) for name in order], rows, colours, 0.0, one)
             one.set_xlabel(label)
         axes[1].set_yticklabels([])
         if grid is not None:

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
-from graphtwin.report.figures.palette import BLUE, GREEN, GREY, ORANGE, VERMILLION
+from graphtwin.plots import BLUE, GREEN, GREY, ORANGE, VERMILLION, plot_intervals
+from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.tables import why_no_table
 from graphtwin.report.words import join_words, number_text, p_text, per_cent
@@ -40,7 +40,7 @@ def _rows(
 
     def fill(figure: Figure) -> None:
         axes = figure.subplots()
-        draw_interval_rows(axes, labels, values, colours, reference)
+        plot_intervals(labels, values, colours, reference, axes)
         axes.set_xlabel(x)
 
     return Drawn(key, title, sentence, caption, draw_svg(key, (WIDTH, 0.9 + ROW * len(labels)), fill), (file,))
@@ -57,7 +57,7 @@ def draw_joint_slopes(run: RunFolder) -> Block:
         y, sd = np.arange(len(rows)), rows["sd"]
         clear = (rows["low"] > 0) | (rows["high"] < 0)
         values = (rows[["estimate", "low", "high"]].to_numpy() * sd.to_numpy()[:, None]).astype(np.float64)
-        draw_interval_rows(axes, list(rows.index), values, [BLUE if one else GREY for one in clear], 0.0)
+        plot_intervals(list(rows.index), values, [BLUE if one else GREY for one in clear], 0.0, axes)
         axes.scatter(rows["alone"] * sd, y, marker="|", s=60, color=ORANGE, zorder=3)
         axes.scatter(rows["mixed"] * sd, y, marker="x", s=22, color=GREEN, zorder=3)
 
@@ -83,7 +83,7 @@ def draw_commonality(run: RunFolder) -> Block:
 
     def fill(axes: Axes, rows: pd.DataFrame) -> None:
         colours = [BLUE if kind == "unique" else ORANGE for kind in rows["kind"]]
-        draw_interval_rows(axes, list(rows.index), 100 * rows[["share", "low", "high"]].to_numpy(np.float64), colours, 0.0)
+        plot_intervals(list(rows.index), 100 * rows[["share", "low", "high"]].to_numpy(np.float64), colours, 0.0, axes)
 
     said = []
     for scale, rows in table[table["kind"] == "unique"].groupby("scale", sort=False):
@@ -140,7 +140,7 @@ def draw_held_out_axons(run: RunFolder) -> Block:
         for axes, rows in zip(grid, panels, strict=True):
             values = rows[["gain", "low", "high"]].to_numpy(np.float64)
             colours = [BLUE if low > 0 else VERMILLION if high < 0 else GREY for _, low, high in values]
-            draw_interval_rows(axes, list(rows["rule"]), values, colours, 0.0)
+            plot_intervals(list(rows["rule"]), values, colours, 0.0, axes)
         grid[-1].set_xlabel("gain over L_d alone (nats a synapse)")
 
     best = table.loc[table["gain"].idxmax()]

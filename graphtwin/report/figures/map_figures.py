@@ -9,15 +9,14 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
-from graphtwin.report.figures.palette import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, SKY, VERMILLION
+from graphtwin.plots import GREY, LABEL_COLOURS, MUTED, VERMILLION, plot_embedding_map, plot_intervals
+from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
 from graphtwin.report.folder import RunFolder
-from graphtwin.report.words import number_text, per_cent, plain
+from graphtwin.report.words import number_text, per_cent
 from graphtwin.tuning import FOLDS as DECODED_FROM
 from graphtwin.tuning import embedding_columns, scan_labels
 
 # Colours of layers, or of cell types where no layer is known, in their order.
-LABEL_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, "#8c6d31", "#637939")
 COLUMNS = 6  # labels from which on the legend is a column beside the panel, and no line above it
 RECEIVED = ("aligned", "all features")
 
@@ -127,16 +126,8 @@ def _central(values: Float[np.ndarray, " units"]) -> tuple[float, float]:
 
 
 def _scatter_labels(axes: Axes, plane: np.ndarray, label: pd.Series, word: str) -> None:
-    names = sorted(map(str, label.dropna().unique()))
-    x, y = plane.T
-    unknown = label.isna().to_numpy()
-    axes.scatter(x[unknown], y[unknown], 3, color=GREY, linewidths=0, rasterized=True)
-    colour = np.array([LABEL_COLOURS[names.index(str(name))] if pd.notna(name) else "" for name in label])
-    order = np.random.default_rng(0).permutation(np.flatnonzero(label.notna()))  # drawn in random order, so that no label lies on top
-    axes.scatter(x[order], y[order], 4, colour[order].tolist(), linewidths=0, alpha=0.7, rasterized=True)
-    for index, name in enumerate(names):
-        axes.plot([], [], "o", color=LABEL_COLOURS[index], markersize=5, label=plain(name))
-    axes.plot([], [], "o", color=GREY, markersize=5, label="unknown")
+    names = label.dropna().unique().tolist()
+    plot_embedding_map(plane, label, axes)
     axes.set_title(f"by {word}" if names else "")
     above = len(names) < COLUMNS
     axes.legend(
@@ -192,7 +183,7 @@ def draw_leakage(run: RunFolder) -> Block:
     def fill(figure: Figure) -> None:
         axes = figure.subplots()
         colours = [VERMILLION if name in RECEIVED else GREY for name in leakage["embeddings"]]
-        draw_interval_rows(axes, labels, leakage[["estimate", "low", "high"]].to_numpy(np.float64), colours, chance)
+        plot_intervals(labels, leakage[["estimate", "low", "high"]].to_numpy(np.float64), colours, chance, axes)
         axes.set_xlim(0, 1.12 * max(float(leakage["high"].max()), chance))
         axes.set_xlabel("balanced accuracy of naming the scan (dashed: chance)")
 

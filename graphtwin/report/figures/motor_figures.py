@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from graphtwin.plots import BLACK, BLUE, MUTED, VERMILLION
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
-from graphtwin.report.figures.palette import BLACK, BLUE, MUTED, VERMILLION
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import number_text, plain
 from graphtwin.sources.formats import read_trials

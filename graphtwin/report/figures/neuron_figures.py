@@ -11,8 +11,8 @@ from scipy.special import ndtri
 
 from graphtwin.evaluation import confusion_counts, interval_coverage, median_absolute_error
 from graphtwin.pipeline.graph import is_graph_model
-from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
-from graphtwin.report.figures.palette import INK, MUTED, ON_DARK, ON_LIGHT, RULE, model_style
+from graphtwin.plots import INK, MUTED, RULE, model_style, plot_confusion, plot_intervals
+from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.tables import FIRST_SPLITS, HELD_OUT, look_up, main_rows, task_title, why_not
 from graphtwin.report.words import number_text, per_cent, plain
@@ -67,7 +67,7 @@ def draw_confusion(run: RunFolder) -> Block:
     def fill(figure: Figure) -> None:
         axes = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
         for one, model in zip(axes, models, strict=True):
-            _draw_matrix(one, counts[model], classes)
+            plot_confusion(counts[model], classes, one)
             one.set_title(plain(model))
             one.set_xlabel("predicted cell type")
         of_class = counts[models[0]].sum(1).astype(int)
@@ -105,21 +105,6 @@ def _quoted(text: str) -> str:
     return f"“{text}”"
 
 
-def _draw_matrix(axes: Axes, counts: np.ndarray, classes: list[str]) -> None:
-    of_class = counts.sum(1, keepdims=True)
-    share = counts / np.maximum(of_class, 1)
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for row, column in np.argwhere(share >= 0.005):
-        dark = share[row, column] > 0.55
-        axes.text(
-            column, row, f"{100 * share[row, column]:.0f}", ha="center", va="center", fontsize=6.5, color=ON_DARK if dark else ON_LIGHT
-        )
-    axes.set_xticks(range(len(classes)), [plain(name) for name in classes], rotation=90)
-    axes.tick_params(length=0)
-    for side in axes.spines.values():
-        side.set_visible(False)
-
-
 def draw_layer(run: RunFolder) -> Block:
     """Layer by every model, over all scans and inside each."""
     metrics = run.table("metrics")
@@ -141,7 +126,7 @@ def draw_layer(run: RunFolder) -> Block:
         for one, (metric, label) in zip(axes, shown, strict=True):
             table = rows[rows["metric"] == metric].drop_duplicates("model").set_index("model").reindex(models)
             values = table[["estimate", "low", "high"]].to_numpy(np.float64)
-            draw_interval_rows(one, models, values, [model_style(name)["color"] for name in models], 1 / n_classes if n_classes else None)
+            plot_intervals(models, values, [model_style(name)["color"] for name in models], 1 / n_classes if n_classes else None, one)
             one.set_xlabel(label)
 
     sentence = layer_sentence(metrics, models)

@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from graphtwin.plots import BLUE, MUTED, VERMILLION
 from graphtwin.report.figures.drawing import WIDTH, Block, Drawn, draw_svg
 from graphtwin.report.figures.motor_figures import scored
-from graphtwin.report.figures.palette import BLUE, MUTED, VERMILLION
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import plain
 

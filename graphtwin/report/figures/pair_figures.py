@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
 from graphtwin.pipeline.graph import GRAPH_MODEL, is_graph_model
+from graphtwin.plots import BLUE, VERMILLION, plot_calibration, plot_precision_recall, plot_roc
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
-from graphtwin.report.figures.palette import BLUE, MUTED, RULE, VERMILLION, model_style
 from graphtwin.report.figures.ranked import RATES, TOP_PER_CENT, RankedModel, rank_model, reliability
 from graphtwin.report.folder import KNOWN_COLUMNS, RunFolder
 from graphtwin.report.tables import look_up
@@ -58,8 +57,8 @@ def draw_ranking(ranked: dict[str, RankedModel], metrics: pd.DataFrame | None, a
 
     def fill(figure: Figure) -> None:
         left, right = figure.subplots(1, 2)
-        _draw_roc(left, curves)
-        _draw_precision(right, curves, first.chance)
+        plot_roc({name: (RATES, model.true_rate) for name, model in curves.items()}, left, GRAPH_MODEL)
+        plot_precision_recall({name: _precision(model) for name, model in curves.items()}, first.chance, right, GRAPH_MODEL)
         handles, labels = left.get_legend_handles_labels()
         values = {
             name: f"{plain(name)}: AUC {number_text(ranked[name].auc)}, AP {number_text(ranked[name].average_precision)}" for name in curves
@@ -103,24 +102,10 @@ def _scored(model: str, ranked: dict[str, RankedModel], metrics: pd.DataFrame | 
     return f"“{model}” reaches AUC {said['auc']} and average precision {said['average_precision']}"
 
 
-def _draw_roc(axes: Axes, ranked: dict[str, RankedModel]) -> None:
-    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
-    for name, model in ranked.items():
-        axes.plot(RATES, model.true_rate, label=name, zorder=3 if name == GRAPH_MODEL else 2, **model_style(name))
-    axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel="false positive rate", ylabel="true positive rate (recall)")
-    axes.set_title("ROC")
-    axes.grid(color=RULE, linewidth=0.6)
-
-
-def _draw_precision(axes: Axes, ranked: dict[str, RankedModel], chance: float) -> None:
-    axes.axhline(chance, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
-    for name, model in ranked.items():
-        at = (model.ranked >= FIRST_RANKED) & (RATES * model.positive[-1] >= 1)  # less recall than that of one pair is none
-        axes.plot(RATES[at], model.precision[at], zorder=3 if name == GRAPH_MODEL else 2, **model_style(name))
-    axes.set(xscale="log", yscale="log", xlabel="recall", ylabel="precision")
-    axes.set_title("Precision and recall")
-    axes.grid(color=RULE, linewidth=0.6)
-    axes.text(0.02, chance * 1.05, "share of connected pairs", transform=axes.get_yaxis_transform(), color=MUTED, fontsize=6.5)
+def _precision(model: RankedModel) -> tuple[np.ndarray, np.ndarray]:
+    """Recall and precision from the first pairs on; less recall than that of one pair is none."""
+    at = (model.ranked >= FIRST_RANKED) & (RATES * model.positive[-1] >= 1)
+    return RATES[at], model.precision[at]
 
 
 def draw_calibration(ranked: dict[str, RankedModel], metrics: pd.DataFrame | None) -> Drawn:
@@ -129,25 +114,7 @@ def draw_calibration(ranked: dict[str, RankedModel], metrics: pd.DataFrame | Non
     curves = {name: reliability(ranked[name]) for name in shown}
 
     def fill(figure: Figure) -> None:
-        axes = figure.subplots()
-        for name, curve in curves.items():
-            axes.errorbar(
-                curve["predicted"],
-                curve["observed"],
-                [curve["observed"] - curve["low"], curve["high"] - curve["observed"]],
-                fmt="o",
-                markersize=3.5,
-                linewidth=1.1,
-                elinewidth=0.8,
-                label=plain(name),
-                **model_style(name),
-            )
-        found = pd.concat(curves.values())
-        ends = np.array([found["predicted"].min(), max(found["predicted"].max(), found["observed"].max())]) * [0.7, 1.4]
-        axes.plot(ends, ends, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
-        axes.set(xscale="log", yscale="log", xlim=ends, xlabel="mean predicted probability", ylabel="observed share connected")
-        axes.grid(color=RULE, linewidth=0.6)
-        axes.legend(loc="upper left")
+        plot_calibration(curves, figure.subplots())
 
     first = next(iter(curves.values()))
     caption = (

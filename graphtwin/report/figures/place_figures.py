@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
 
+from graphtwin.plots import MUTED, plot_receptive_fields
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
-from graphtwin.report.figures.palette import BLUE, MUTED, RULE
 from graphtwin.report.words import number_text
 from graphtwin.schema import IMAGED_AT
 
@@ -133,19 +132,7 @@ def draw_mosaic(fields: pd.DataFrame, of: str) -> Block:
     major, minor = (2 * shown[f"field_sd_{which}_deg"].to_numpy(np.float64) for which in ("major", "minor"))
 
     def fill(figure: Figure) -> None:
-        axes = figure.subplots()
-        around = EllipseCollection(
-            major, minor, shown["field_angle_deg"].to_numpy(np.float64), units="xy", offsets=at, offset_transform=axes.transData,
-            facecolors="none", edgecolors=BLUE, linewidths=0.5, alpha=0.5,
-        )  # fmt: skip
-        axes.add_collection(around)
-        axes.plot(*at.T, ".", color=BLUE, markersize=1.5)
-        axes.set_aspect("equal")
-        axes.margins(0.1)
-        axes.grid(color=RULE, linewidth=0.5)
-        axes.set_axisbelow(True)
-        axes.set_xlabel("degrees to the right of the middle of the screen")
-        axes.set_ylabel("degrees above it")
+        plot_receptive_fields(shown, figure.subplots())
 
     (left, below), (right, above) = np.quantile(at, [0.25, 0.75], axis=0)
     sentence = (

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from graphtwin.plots import BLUE, RULE
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
-from graphtwin.report.figures.palette import BLUE, RULE
 from graphtwin.report.figures.place_figures import Preference
 from graphtwin.report.words import column_words, number_text, plain
 

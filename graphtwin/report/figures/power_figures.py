@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from graphtwin.plots import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, RULE, SKY, VERMILLION
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
-from graphtwin.report.figures.palette import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, RULE, SKY, VERMILLION
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import number_text, per_cent, plain
 

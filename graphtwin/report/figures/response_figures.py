@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
 
+from graphtwin.plots import BLUE, MUTED, ORANGE
 from graphtwin.report.figures.drawing import WIDTH, Block, Drawn, draw_svg
 from graphtwin.report.figures.motor_figures import scored
-from graphtwin.report.figures.palette import BLUE, MUTED, ORANGE
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import number_text
 

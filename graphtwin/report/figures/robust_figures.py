@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
-from graphtwin.report.figures.palette import BLUE, GREEN, GREY, MUTED, ON_DARK, ON_LIGHT, ORANGE, PURPLE, SKY, VERMILLION
+from graphtwin.plots import BLUE, GREEN, GREY, MUTED, ON_DARK, ON_LIGHT, ORANGE, PURPLE, SKY, VERMILLION, plot_intervals
+from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
 from graphtwin.report.words import number_text
 
 WAYS = ("similarity", "co-training")
@@ -101,7 +101,7 @@ def draw_differences(table: pd.DataFrame, way: str) -> Block:
         for axes, metric in zip(figure.subplots(1, len(asked), sharey=True, squeeze=False)[0], asked, strict=True):
             part = own[own["metric"] == metric]
             colours = [style_of(name)["color"] for name in part["control"]]
-            draw_interval_rows(axes, list(part["control"]), part[["difference", "low", "high"]].to_numpy(), colours, 0.0)
+            plot_intervals(list(part["control"]), part[["difference", "low", "high"]].to_numpy(), colours, 0.0, axes)
             axes.set_title(JUDGED[metric], fontsize=7.5)
             axes.set_xlabel("difference of accuracy")
 

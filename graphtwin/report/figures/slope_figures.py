@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
-from graphtwin.report.figures.palette import BLUE, GREEN, GREY, MUTED, ORANGE, RULE, VERMILLION
+from graphtwin.plots import BLUE, GREEN, GREY, MUTED, ORANGE, RULE, VERMILLION, plot_intervals, plot_like_to_like
+from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.tables import why_no_table
 from graphtwin.report.words import join_words, number_text, p_text, plain
@@ -46,15 +46,8 @@ def draw_curves(run: RunFolder) -> Block:
 
 
 def _draw_curve(axes: Axes, rows: pd.DataFrame, similarity: str, group: str) -> None:
-    centre = (rows["bin_low"] + rows["bin_high"]) / 2
-    axes.axhline(1.0, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
-    axes.fill_between(centre, rows["low"], rows["high"], color=BLUE, alpha=0.2, linewidth=0)
-    axes.plot(centre, rows["relative"], "o-", color=BLUE, markersize=2.5)
+    plot_like_to_like(rows, similarity, axes)
     axes.set_title(plain(group), fontsize=7.5)
-    axes.set_xlabel(plain(similarity), fontsize=7)
-    axes.grid(color=RULE, linewidth=0.5)
-    top = np.nanmax(np.r_[rows["high"].dropna(), rows["relative"].dropna(), 1.5])
-    axes.set_ylim(0, min(1.1 * top, 6.0))
 
 
 def _curve_sentence(table: pd.DataFrame) -> str:
@@ -86,7 +79,7 @@ def draw_forest(run: RunFolder) -> Block:
         grid = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)
         for axes, (similarity, rows) in zip(grid[:, 0], panels, strict=True):
             labels = [f"{row['group']}, {row['model']}" for _, row in rows.iterrows()]
-            draw_interval_rows(axes, labels, rows[["estimate", "low", "high"]].to_numpy(np.float64), list(rows["colour"]), 0.0)
+            plot_intervals(labels, rows[["estimate", "low", "high"]].to_numpy(np.float64), list(rows["colour"]), 0.0, axes)
             axes.set_title(plain(str(similarity)))
 
     clear = int((slopes["p_adj"] < SIGNIFICANT).sum())
@@ -126,7 +119,7 @@ def draw_sensitivity(run: RunFolder) -> Block:
         grid = figure.subplots(len(panels), 1, squeeze=False, height_ratios=[len(rows) for _, rows in panels])
         for axes, ((similarity, group), rows) in zip(grid[:, 0], panels, strict=True):
             colours = [VERMILLION if variant == "robust" else BLUE for variant in rows["variant"]]
-            draw_interval_rows(axes, list(rows["variant"]), rows[["estimate", "low", "high"]].to_numpy(np.float64), colours, 0.0)
+            plot_intervals(list(rows["variant"]), rows[["estimate", "low", "high"]].to_numpy(np.float64), colours, 0.0, axes)
             axes.set_title(plain(f"{similarity}, {group}"))
 
     robust = table[table["variant"] == "robust"].set_index(["similarity", "group"])["estimate"]
@@ -213,7 +206,7 @@ def draw_nulls(run: RunFolder) -> Block:
 
     def fill(figure: Figure) -> None:
         axes = figure.subplots()
-        draw_interval_rows(axes, labels, values, [GREY] * len(table), 0.0)
+        plot_intervals(labels, values, [GREY] * len(table), 0.0, axes)
         colours = [VERMILLION if p < SIGNIFICANT else BLUE for p in table["p"]]
         axes.scatter(observed, np.arange(len(table)), color=colours, s=28, zorder=3)
         axes.set_xlabel("slope minus mean of the null, in SD of the null")
@@ -241,7 +234,7 @@ def draw_ranking_within_axons(run: RunFolder) -> Block:
 
     def fill(figure: Figure) -> None:
         axes = figure.subplots()
-        draw_interval_rows(axes, labels, chosen[["estimate", "low", "high"]].to_numpy(np.float64), colours, 0.5)
+        plot_intervals(labels, chosen[["estimate", "low", "high"]].to_numpy(np.float64), colours, 0.5, axes)
         axes.set_xlabel("AUC, mean over axons")
 
     whole = chosen[chosen["metric"] == "auc"]

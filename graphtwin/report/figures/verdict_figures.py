@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from graphtwin.evaluation import FEWEST_PERMUTATIONS, LEVEL, LOWER_IS_BETTER, p_of_better
 from graphtwin.graph.runs import LATERAL
-from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
-from graphtwin.report.figures.palette import BLUE, GREY, MUTED, RULE, VERMILLION
+from graphtwin.plots import BLUE, GREY, MUTED, VERMILLION, plot_intervals, plot_permutations
+from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.tables import METRICS, in_order, look_up, main_rows, task_title
 from graphtwin.report.words import join_words, number_text, p_text, plain, unit_text
@@ -45,7 +45,7 @@ def draw_differences(run: RunFolder) -> Block:
         axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
         for one, (task, metric, rows) in zip(axes, panels, strict=True):
             values = rows[["estimate", "low", "high"]].to_numpy(np.float64)
-            draw_interval_rows(one, rows["model"].tolist(), values, [_tone(value, metric) for value in values], 0.0)
+            plot_intervals(rows["model"].tolist(), values, [_tone(value, metric) for value in values], 0.0, one)
             unit = unit_text(rows["unit"].iloc[0])
             better = "lower is better" if metric in LOWER_IS_BETTER else "higher is better"
             asked = f"{task_title(run, task)}: difference in {METRICS.get(metric, metric)}{f' ({unit})' if unit else ''}, {better}"
@@ -153,17 +153,10 @@ def _replicates(strips: list[Strip]) -> str:
 
 def _draw_strip(axes: Axes, strip: Strip, title: str) -> None:
     _, null, _, metric, observed, permuted = strip
-    spread = np.random.default_rng(0).uniform(-0.5, 0.5, len(permuted))
-    axes.plot(permuted, spread, "o", color=GREY, markersize=4, alpha=0.8)
-    axes.axvline(observed, color=VERMILLION, linewidth=2)
     unit = " (µm)" if metric == "median_absolute_error" else ""
-    axes.set(ylim=(-1, 1), yticks=[], xlabel=f"{METRICS.get(metric, metric)}{unit}; {p_text(p_of_better(metric, observed, permuted))}")
-    axes.margins(x=0.12)
-    axes.locator_params(axis="x", nbins=4)
-    axes.spines["left"].set_visible(False)
+    plot_permutations(observed, permuted, f"{METRICS.get(metric, metric)}{unit}; {p_text(p_of_better(metric, observed, permuted))}", axes)
     axes.set_title(title, pad=15)
     axes.text(0.0, 1.04, plain(null), transform=axes.transAxes, fontsize=6.5, va="bottom", color=MUTED)
-    axes.grid(axis="x", color=RULE, linewidth=0.6)
 
 
 def permutations_sentence(strips: list[Strip]) -> str:

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from graphtwin.evaluation import LEVEL
-from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_interval_rows, draw_svg
-from graphtwin.report.figures.palette import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, RULE, SKY, VERMILLION
+from graphtwin.plots import BLUE, GREEN, GREY, MUTED, ORANGE, PURPLE, RULE, SKY, VERMILLION, plot_intervals
+from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import join_words, number_text, p_text, unit_text
 
@@ -39,7 +39,7 @@ def draw_conditional(run: RunFolder) -> Block:
             rows = table[table["similarity"] == measure]
             labels = [f"{row['materialization']}, {row['model']}" for _, row in rows.iterrows()]
             colours = [MODEL_COLOURS[model] for model in rows["model"]]
-            draw_interval_rows(axes, labels, rows[["estimate", "low", "high"]].to_numpy(np.float64), colours, 0.0)
+            plot_intervals(labels, rows[["estimate", "low", "high"]].to_numpy(np.float64), colours, 0.0, axes)
             axes.set_title(LABELS.get(measure, measure).capitalize())
             axes.set_xlabel("slope a unit (log odds of being chosen)")
 
@@ -156,7 +156,7 @@ def _draw_summary(axes: Axes, summary: pd.DataFrame, measure: str) -> None:
     labels = [f"{row['materialization']}, {row['subset']}\n(n = {int(row['n_axons']):,})" for _, row in summary.iterrows()]
     tones = {1: BLUE, -1: VERMILLION, 0: GREY}
     colours = [tones[_preference(row)] for _, row in summary.iterrows()]
-    draw_interval_rows(axes, labels, summary[["difference", "low", "high"]].to_numpy(np.float64), colours, 0.0)
+    plot_intervals(labels, summary[["difference", "low", "high"]].to_numpy(np.float64), colours, 0.0, axes)
     for place, p in enumerate(summary["p_permutation"]):
         if np.isfinite(p):
             axes.text(1.0, place, p_text(p), transform=axes.get_yaxis_transform(), va="center", ha="left", fontsize=6.5, color=MUTED)
