@@ -136,7 +136,7 @@ def test_a_terminal_without_a_bar_is_told_that_work_goes_on(monkeypatch, bar):
     monkeypatch.setattr(tqdm, "_instances", WeakSet())
     monkeypatch.setattr("graphtwin.cli.refusals.PULSE_S", 0.01)
     monkeypatch.setattr("sys.stderr", terminal)
-    with words(), tqdm(total=1, file=elsewhere) if bar else nullcontext():
+    with tqdm(total=1, file=elsewhere) if bar else nullcontext(), words():
         assert terminal.told.wait(0.3 if bar else 20.0) is not bar
     assert terminal.getvalue().startswith("" if bar else "graphtwin: at work, 0 s so far.\n")
 
