@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import tomllib
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -42,3 +44,26 @@ def test_settings_and_commands_stand_where_their_page_says(written):
 def test_text_of_docstrings_is_no_markup_but_code_and_examples_stay(written):
     lines = ["Columns embedding_* with |r| of `a*b`.", ">>> 2 * 3", "6", "", "A * B"]
     assert written.plain(lines) == [r"Columns embedding\_\* with \|r\| of `a*b`.", ">>> 2 * 3", "6", "", r"A \* B"]
+
+
+def claims() -> list[dict[str, Any]]:
+    return tomllib.loads((ROOT_FOLDER / "docs" / "validation.toml").read_text(encoding="utf-8"))["claim"]
+
+
+def digits(text: str) -> set[str]:
+    return {number.removeprefix("0").rstrip(".") for number in re.findall(r"\d*\.?\d+", text)}
+
+
+@pytest.mark.parametrize("claim", claims(), ids=lambda claim: claim["what"])
+def test_every_number_that_is_claimed_stands_where_it_is_said_to(claim):
+    page = (ROOT_FOLDER / claim["file"]).read_text(encoding="utf-8")
+    assert [words for words in claim["words"] if words not in page] == []
+    line = " ".join(line for line in page.splitlines() if any(words in line for words in claim["words"]))
+    assert digits(claim["number"]) <= digits(line)
+    script = re.search(r"analyses/[\w/]+\.py", claim["command"])
+    assert script is None or (ROOT_FOLDER / script[0]).is_file()
+
+
+def test_claims_are_on_their_page(written):
+    page = written.written((ROOT_FOLDER / "docs" / "validation.md").read_text(encoding="utf-8"))
+    assert all(claim["number"] in page and claim["command"] in page for claim in claims())

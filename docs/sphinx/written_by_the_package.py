@@ -1,6 +1,6 @@
 """Pages that the package writes of itself: settings, commands, public names and the words of its reports.
 
-A page of the site holds a comment where such a part goes (`<!-- settings -->`, `<!-- commands -->`, `<!-- glossary -->`,
+A page of the site holds a comment where such a part goes (`<!-- settings -->`, `<!-- commands -->`, `<!-- glossary -->`, `<!-- claims -->`,
 `<!-- names of graphtwin.twin -->`). The part is written there when the page is
 read: nothing generated lies in the repository, and nothing on the site is older than the code.
 """
@@ -11,8 +11,10 @@ import importlib
 import io
 import os
 import re
+import tomllib
 from collections.abc import Iterator
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 MARKUP = re.compile(r"[|*]|_(?!\w)")  # what docutils takes for substitutions, emphasis and links
-PLACE = re.compile(r"^<!-- (settings|commands|glossary|names of ([\w.]+)) -->$", re.MULTILINE)
+PLACE = re.compile(r"^<!-- (settings|commands|glossary|claims|names of ([\w.]+)) -->$", re.MULTILINE)
+DOCS = Path(__file__).parents[1]
 HELP_COLUMNS = "88"  # characters of a line of help; about what a page has room for
 
 
@@ -72,6 +75,16 @@ def words_explained() -> str:
     return "\n\n".join(f"{term.name}\n: {term.meaning}" + (f" Source: {term.source}." if term.source else "") for term in glossary())
 
 
+def claims() -> str:
+    """Every number that the package claims, what prints it, and when it was written down."""
+    rows = tomllib.loads((DOCS / "validation.toml").read_text(encoding="utf-8"))["claim"]
+    lines = ["| what | number | where | what prints it | written |", "|---|---|---|---|---|"]
+    for row in rows:
+        where = f"[{Path(row['file']).parent.name}](../{row['file']})"
+        lines.append(_row(row["what"], row["number"], where, f"`{row['command']}`", f"{row['date']}, {row['commit']}"))
+    return "\n".join(lines)
+
+
 def names(room: str) -> str:
     """The public names of a room with their docstrings; rooms inside it have pages of their own."""
     module = importlib.import_module(room)
@@ -107,7 +120,7 @@ def _make_plain(app: Sphinx, kind: str, name: str, value: object, options: objec
 
 def written(text: str) -> str:
     """A page with its generated parts in their places."""
-    parts = {"settings": settings, "commands": commands, "glossary": words_explained}
+    parts = {"settings": settings, "commands": commands, "glossary": words_explained, "claims": claims}
     return PLACE.sub(lambda place: names(place[2]) if place[2] else parts[place[1]](), text)
 
 
