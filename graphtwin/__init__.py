@@ -1,6 +1,13 @@
 """A digital twin of cortex on its graph: from functional responses and a connectome to predicted cell type, position and connectivity.
 
 The names below are loaded at first use, so that importing the package stays fast and pulls in neither torch nor pandas.
+
+Jobs (`run`, `run_motor`, `run_robust`, `like_to_like`, `power`, `find_types`, `simulate`) take `out` and write a folder. Families of models
+(`twin`, `motor`, `robustness`, `mixed`) have `fit`, which gives a fitted object with `predict` and `save`, and `load`; the graph model,
+which `run` fits, has `graph.load` and `predict`.
+
+Examples in docstrings run in a folder of small planted data (`tests/at_hand.py` makes it), with objects of it at hand: `twin`, `circuit`,
+`trials`, `fitted`, `pictures`, `classifier`, `responder`, `pairs`; `np`, `pd` and `torch` are imported.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ LONGEST = (
     "pipeline/test_areas.py",
     "pipeline/test_twin.py",
     "pipeline/test_agree.py",
+    "test_examples.py",
     "pipeline/test_synthetic_source.py",
     "wiring/test_power.py",
     "pipeline/test_predict.py",

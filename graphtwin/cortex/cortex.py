@@ -91,6 +91,13 @@ def build(tables: SourceTables) -> Cortex:
 
     Args:
         tables: The checked tables that a source loaded.
+
+    Examples:
+        >>> cortex = graphtwin.build(graphtwin.load("tables/tables.toml"))
+        >>> cortex
+        Cortex small: 220 neurons, 180 units, 935 synapses; looked for: outputs of 220, inputs of 60
+        >>> cortex.funnel.columns.tolist()  # what was lost at each step
+        ['stage', 'table', 'step', 'n_before', 'n_after', 'n_dropped', 'reason', 'unit']
     """
     funnel = Funnel("cortex")
     mapped = root_ids(tables, funnel)

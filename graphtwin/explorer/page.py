@@ -47,6 +47,10 @@ def write_explorer(
         axons: Skeletons of axons that are drawn: files, folders and volumes, as `graphtwin proximity` takes them.
         dendrites: Skeletons of dendrites, as for axons.
         nm_per_unit: Size of one unit along x, y and z, nm, of skeletons that declare none.
+
+    Examples:
+        >>> graphtwin.explorer.write_explorer("runs/planted", "planted.html").name
+        'planted.html'
     """
     opened = RunFolder.open(run)
     beside, skeletons = read_beside(opened, further), skeletons_shown(opened, axons, dendrites, nm_per_unit)

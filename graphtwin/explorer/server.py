@@ -53,6 +53,13 @@ def serve(
 
     Raises:
         OSError: The address or the port cannot be had.
+
+    Examples:
+        >>> graphtwin.explorer.serve("runs/planted")  # doctest: +SKIP
+        >>> graphtwin.explorer.serve("nothing")
+        Traceback (most recent call last):
+            ...
+        FileNotFoundError: nothing: no such run folder. Give the folder that `graphtwin run --out` wrote.
     """
     opened = RunFolder.open(run)
     skeletons = skeletons_shown(opened, axons, dendrites, nm_per_unit)

@@ -62,6 +62,14 @@ def fit_mixed(
     Raises:
         ValueError: When the table can't tell what the formula asks; the error gives the number of rows and what to do.
         NotConverged: When no maximum is found; nothing is reported then.
+
+    Examples:
+        >>> near = pairs[pairs["l_d_um"] > 0]
+        >>> fit = graphtwin.mixed.fit("n_synapses ~ signal_correlation + offset(log(l_d_um)) + (1 | pre_nucleus_id)", near)
+        >>> fit.names
+        ('Intercept', 'signal_correlation')
+        >>> bool(fit.params["signal_correlation"] > 0)
+        True
     """
     require_names(absorb=absorb, weights=weights, trials=trials)
     asked = Asked(formula, family, absorb, weights, trials, reml, quadrature)

@@ -33,6 +33,11 @@ class MundlakComparison:
         table: group, plain, plain_se, within, within_se, difference (plain minus within), and t, df (groups less 2), p, q of the mean's
             coefficient: the slope between groups minus that within, which is 0 where the plain slope is unbiased.
         warning: Sentence on the slopes that disagree; empty when none do.
+
+    Examples:
+        >>> found = graphtwin.mixed.compare_mundlak("n_synapses ~ signal_correlation + (1 | pre_nucleus_id)", pairs, "signal_correlation")
+        >>> found.table.columns.tolist()
+        ['group', 'plain', 'plain_se', 'within', 'within_se', 'difference', 't', 'df', 'p', 'q']
     """
 
     plain: MixedFit
@@ -48,6 +53,10 @@ def with_group_mean(table: pd.DataFrame, covariate: str, group: tuple[str, ...])
         table: One response a row.
         covariate: Name of a column of numbers.
         group: Names of the columns whose combinations are the groups.
+
+    Examples:
+        >>> graphtwin.mixed.with_group_mean(pairs, "signal_correlation", ("pre_nucleus_id",)).columns[-1]
+        'signal_correlation_mean'
     """
     code, _ = group_codes(table, group)
     values = column(table, covariate).to_numpy(np.float64)
@@ -70,6 +79,11 @@ def compare_mundlak(
 
     Raises:
         ValueError: When the formula has no random term.
+
+    Examples:
+        >>> found = graphtwin.mixed.compare_mundlak("n_synapses ~ signal_correlation + (1 | pre_nucleus_id)", pairs, "signal_correlation")
+        >>> found.within.names
+        ('Intercept', 'signal_correlation', 'signal_correlation_mean')
     """
     random = parse_formula(formula).random
     if not random:

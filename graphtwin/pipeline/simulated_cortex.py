@@ -67,6 +67,13 @@ def simulate(
 
     Returns:
         The folder.
+
+    Examples:
+        >>> graphtwin.simulate("cortex", neurons=300, animals=1, minutes=1.0)  # doctest: +SKIP
+        >>> graphtwin.simulate("cortex", neurons=0)
+        Traceback (most recent call last):
+            ...
+        ValueError: simulate: 1 setting is wrong: neurons = 0: give 10 or more and at most 1000000, or leave it out
     """
     return write_simulation(overridden(SimulateConfig, asked, overrides, "simulate"), out, workers, resume, force)
 

@@ -41,6 +41,10 @@ def write_report(folder: str | Path) -> Path:
     Args:
         folder: Folder that `graphtwin run`, `motor fit`, `robust train`, `like-to-like`, `power`, `types`, `insilico campaign`,
             `optimise` or `control` wrote.
+
+    Examples:
+        >>> graphtwin.write_report("runs/types").name
+        'report.html'
     """
     folder = Path(folder)
     kind = require_kind(folder, *PAGES)
@@ -68,6 +72,11 @@ def like_to_like(
 
     Returns:
         The folder.
+
+    Examples:
+        >>> folder = graphtwin.like_to_like("pairs.parquet", "signal_correlation", "runs/like", inclusion="none", by="none", nulls=9)
+        >>> (folder / "report.html").is_file()
+        True
     """
     names = (similarity,) if isinstance(similarity, str) else tuple(similarity)
     config = overridden(LikeToLikeConfig, {"pairs": pairs, "similarity": names, **asked}, overrides, "like-to-like")
@@ -94,6 +103,13 @@ def power(
 
     Returns:
         The folder.
+
+    Examples:
+        >>> folder = graphtwin.power(1.0, "runs/power", "pairs.parquet", similarity="signal_correlation", axons=(20, 40))  # doctest: +SKIP
+        >>> graphtwin.power(0.0, "runs/power")
+        Traceback (most recent call last):
+            ...
+        ValueError: --effect 0: there is nothing to detect. ...
     """
     effects = tuple(effect) if isinstance(effect, Sequence) else (effect,)
     config = overridden(PowerConfig, {"pairs": pairs, "effect": effects, **asked}, overrides, "power")
@@ -124,6 +140,11 @@ def find_types(
 
     Returns:
         The folder.
+
+    Examples:
+        >>> folder = graphtwin.find_types("embeddings.parquet", "runs/found")
+        >>> (folder / "report.html").is_file()
+        True
     """
     config = overridden(TypesConfig, asked, overrides, "types")
     return run_types(Path(embeddings), Path(out), None if known is None else Path(known), source, column, config, force, write_types)

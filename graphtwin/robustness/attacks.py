@@ -58,6 +58,12 @@ def pgd(
         strength: Largest change of a pixel.
         steps: Number of steps.
         rng: Draws the start.
+
+    Examples:
+        >>> shown, label = torch.from_numpy(pictures.pictures[:6]), torch.from_numpy(pictures.label[:6])
+        >>> attacked = graphtwin.robustness.pgd(classifier.classifier, shown, label, 0.05, steps=2, rng=np.random.default_rng(0))
+        >>> bool((attacked - shown).abs().max() <= 0.05 + 1e-6)
+        True
     """
     start = torch.from_numpy(rng.uniform(-strength, strength, tuple(pictures.shape)).astype(np.float32))
     low, high = (pictures - strength).clamp(0, 1), (pictures + strength).clamp(0, 1)
@@ -117,6 +123,11 @@ def gradient_checks(
 
     Returns:
         Columns check, value (accuracy, less that under PGD where attacks are compared), bound, passed.
+
+    Examples:
+        >>> shown, label = torch.from_numpy(pictures.pictures[:6]), torch.from_numpy(pictures.label[:6])
+        >>> graphtwin.robustness.gradient_checks(classifier.classifier, None, shown, label, config.attack, seed=0).columns.tolist()
+        ['check', 'value', 'bound', 'passed']
     """
     positive = sorted(strength for strength in config.strengths if strength > 0)
     if not positive:

@@ -24,6 +24,10 @@ class Classifier(nn.Module):
         classes: Number of classes.
         width: Channels of the first block; later ones have twice, then four times as many.
         grey: Mean and SD of the grey levels that it is used to.
+
+    Examples:
+        >>> classifier.classifier.answers(torch.from_numpy(pictures.pictures)).shape  # log odds, pictures x classes
+        torch.Size([80, 10])
     """
 
     grey: torch.Tensor

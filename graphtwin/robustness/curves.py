@@ -39,6 +39,10 @@ def attacked_rows(data: LabelledPictures, config: RobustConfig) -> Int[np.ndarra
     Args:
         data: Pictures with labels.
         config: Settings.
+
+    Examples:
+        >>> graphtwin.robustness.attacked_rows(pictures, config).shape
+        (12,)
     """
     chosen = rng_for(config.seed, "attacked pictures").permutation(data.test)[: config.attack.pictures]
     return np.sort(chosen)
@@ -54,6 +58,11 @@ def curves(classifiers: Sequence[Classifier], data: LabelledPictures, config: Ro
 
     Returns:
         Of each classifier columns distortion (none: as they are; FGSM, PGD: attacks), strength, accuracy, pictures.
+
+    Examples:
+        >>> found = graphtwin.robustness.curves([classifier.classifier], pictures, config)
+        >>> found[0].columns.tolist()
+        ['distortion', 'strength', 'accuracy', 'pictures']
     """
     label = torch.from_numpy(data.label[data.test])
     found: list[list[tuple[str, float, float, int]]] = [[] for _ in classifiers]

@@ -82,6 +82,10 @@ def distorted(pictures: Pictures, kind: str, strength: float, seed: int) -> Pict
         strength: How much, in the unit of the kind (`DISTORTIONS`): SD of noise; SD of blur and root mean square of elastic displacements
             in sizes of a picture; share of contrast that is lost; change of brightness; 100 less the quality of JPEG.
         seed: Root of the random draws.
+
+    Examples:
+        >>> graphtwin.robustness.distorted(pictures.pictures, "blur", 0.06, seed=0).shape
+        (80, 8, 8)
     """
     make, _ = DISTORTIONS[kind]
     rng = rng_for(seed, "distortion", kind, f"{strength:g}")

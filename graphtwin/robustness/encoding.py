@@ -20,6 +20,10 @@ def features_of(
     Args:
         classifier: Classifier in eval mode; None gives pixels.
         pictures: Grey levels.
+
+    Examples:
+        >>> graphtwin.robustness.features_of(classifier.classifier, pictures.pictures).shape[0]
+        80
     """
     if classifier is None:
         return pictures.reshape(len(pictures), -1)
@@ -37,6 +41,12 @@ def predicted_responses(
         training: Features of the training pictures.
         responses: Responses of the units to them.
         tests: Features of several sets of test pictures.
+
+    Examples:
+        >>> features, responses = (np.random.default_rng(0).normal(size=(40, n)) for n in (3, 5))
+        >>> (said,) = graphtwin.robustness.predicted_responses(features[:30], responses[:30], features[30:])
+        >>> said.shape
+        (10, 5)
     """
     mean, deviation = training.mean(0), training.std(0)
     varies = deviation > 0
@@ -50,6 +60,11 @@ def median_correlation(measured: Float[np.ndarray, "pictures units"], predicted:
     Args:
         measured: Responses.
         predicted: Predictions.
+
+    Examples:
+        >>> measured = np.random.default_rng(0).normal(size=(30, 4))
+        >>> round(graphtwin.robustness.median_correlation(measured, 2 * measured), 6)
+        1.0
     """
     a, b = measured - measured.mean(0), predicted - predicted.mean(0)
     size = np.sqrt(np.square(a).sum(0)), np.sqrt(np.square(b).sum(0))

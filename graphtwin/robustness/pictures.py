@@ -43,6 +43,13 @@ class LabelledPictures:
         classes: Names of the classes.
         is_test: Whether each picture is kept for tests.
         keys: What each picture is called: its file, or its number in the source.
+
+    Examples:
+        >>> pictures.pictures.shape, pictures.classes[:3]
+        ((80, 8, 8), ('0', '1', '2'))
+        >>> training, validation = pictures.training(0.2, seed=0, number=0)
+        >>> bool(pictures.is_test[training].any())
+        False
     """
 
     name: str
@@ -93,6 +100,10 @@ def load_pictures(source: str | Path, config: RobustConfig | None = None) -> Lab
         ValueError: Fewer than two classes, a class of fewer than ten pictures or of none to train on, a folder without images beside
             others with, images that are no pictures or have different sizes, the same picture in `train` and in `test`.
         FileNotFoundError: No such name or folder, or a folder without images.
+
+    Examples:
+        >>> graphtwin.robustness.load_pictures("digits").pictures.shape
+        (1797, 8, 8)
     """
     config = config or RobustConfig()
     if str(source) == "digits":

@@ -20,6 +20,10 @@ class Recipe:
         way: none, similarity, co-training, label smoothing or noise.
         teacher: What it is drawn to; empty where it is drawn to nothing.
         strength: How strongly; 0 where there is nothing to choose.
+
+    Examples:
+        >>> graphtwin.robustness.Recipe("similarity", "pixels", 1.0).model
+        'similarity, pixels'
     """
 
     way: str
@@ -37,6 +41,10 @@ def tried(config: TeachingConfig) -> list[Recipe]:
 
     Args:
         config: Settings.
+
+    Examples:
+        >>> len(graphtwin.robustness.tried(config.teaching))
+        59
     """
     of_way = {SIMILARITY: config.similarity, CO_TRAINING: config.co_training}
     taught = [Recipe(way, teacher, strength) for way in WAYS for teacher in TEACHERS for strength in of_way[way]]

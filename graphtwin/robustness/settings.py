@@ -63,7 +63,12 @@ class AttackConfig(BaseModel):
 
 
 class RobustConfig(BaseModel):
-    """What `graphtwin robust train` does: classifiers with a twin's similarity or code, with those of controls, and without."""
+    """What `graphtwin robust train` does: classifiers with a twin's similarity or code, with those of controls, and without.
+
+    Examples:
+        >>> graphtwin.robustness.RobustConfig(seeds=3, width=8).seeds
+        3
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

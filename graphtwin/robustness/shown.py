@@ -39,6 +39,10 @@ def shown_responses(
 
     Raises:
         ValueError: A responder that sees no pictures, or pictures that do not fit its screen.
+
+    Examples:
+        >>> graphtwin.robustness.shown_responses([responder], pictures.pictures[:4], config).shape  # pictures x units
+        (4, 3)
     """
     return np.concatenate([_shown(checked(each), pictures, config, progress) for each in responders], axis=1)
 
@@ -66,6 +70,10 @@ def on_screen(
         responder: Responder.
         pictures: Grey levels, black 0, white 1.
         height: Height of a picture, as a share of the screen's.
+
+    Examples:
+        >>> graphtwin.robustness.on_screen(responder, pictures.pictures[:2], height=1.0).shape
+        (2, 16, 24)
     """
     (rows, columns), (low, high) = responder.size, levels_of(responder)
     down, across = responder.monitor.degrees_a_pixel(rows, columns)
@@ -92,6 +100,12 @@ def told_responses(path: Path, data: LabelledPictures) -> Float[np.ndarray, "pic
     Raises:
         ValueError: Without the column, with fewer than two units, with pictures named twice, without some of the pictures, or with
             responses that are not finite.
+
+    Examples:
+        >>> table = pd.DataFrame({"picture": pictures.keys, "unit 1": 1.0, "unit 2": np.arange(len(pictures.keys))})
+        >>> table.to_parquet("responses.parquet")
+        >>> graphtwin.robustness.told_responses(Path("responses.parquet"), pictures).shape
+        (80, 2)
     """
     from graphtwin.sources.formats import read_file
 

@@ -66,6 +66,11 @@ def frequencies_used(
 
     Returns:
         Columns low and high (cycles a picture), accuracy, gradient_share.
+
+    Examples:
+        >>> shown, label = pictures.pictures[pictures.is_test], pictures.label[pictures.is_test]
+        >>> graphtwin.robustness.frequencies_used(classifier.classifier, shown, label, 0.1, 0).columns.tolist()
+        ['low', 'high', 'accuracy', 'gradient_share']
     """
     band, edges = band_of((pictures.shape[1], pictures.shape[2]))
     known = torch.from_numpy(label)

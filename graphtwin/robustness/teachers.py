@@ -38,6 +38,11 @@ def teachers(
         untrained: Those of an untrained twin; None makes random layers.
         pictures: Grey levels.
         config: Settings.
+
+    Examples:
+        >>> responses = graphtwin.robustness.shown_responses([responder], pictures.pictures, config)
+        >>> sorted(graphtwin.robustness.teachers(responses, None, pictures.pictures, config))
+        ['low-passed pixels', 'pixels', 'shuffled', 'twin', 'untrained']
     """
     if len(responses) != len(pictures):
         raise ValueError(

@@ -31,6 +31,12 @@ def by_seed(curves: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Columns model, seed, metric, value.
+
+    Examples:
+        >>> (found,) = graphtwin.robustness.curves([classifier.classifier], pictures, config)
+        >>> table = found.assign(model="none", seed=0)
+        >>> graphtwin.robustness.by_seed(table).columns.tolist()
+        ['model', 'seed', 'metric', 'value']
     """
     counted = curves[(curves["strength"] > 0) | (curves["distortion"] == CLEAN)]
     each = counted.groupby(["model", "seed", "distortion"], sort=False)["accuracy"].mean().rename("value").reset_index()
@@ -53,6 +59,11 @@ def scores(values: pd.DataFrame, seed: int) -> pd.DataFrame:
 
     Returns:
         Columns model, metric, estimate, low, high (95 %, seeds resampled; NaN with fewer than five), seeds.
+
+    Examples:
+        >>> values = pd.DataFrame({"model": "none", "seed": range(6), "metric": "accuracy", "value": [0.8, 0.82, 0.81, 0.79, 0.8, 0.83]})
+        >>> graphtwin.robustness.scores(values, seed=0)["estimate"].round(3).tolist()
+        [0.808]
     """
     rows = []
     for (model, metric), part in values.groupby(["model", "metric"], sort=False):
@@ -70,6 +81,12 @@ def differences(values: pd.DataFrame, seed: int) -> pd.DataFrame:
 
     Returns:
         Columns model, control, metric, difference (above 0 where the twin's does better), low, high, seeds.
+
+    Examples:
+        >>> values = pd.DataFrame({"model": ["similarity, twin", "none"] * 6, "seed": np.arange(12) // 2, "metric": "accuracy"})
+        >>> values["value"] = np.random.default_rng(0).normal(0.5, 0.01, 12)
+        >>> graphtwin.robustness.differences(values, seed=0).columns.tolist()
+        ['model', 'control', 'metric', 'difference', 'low', 'high', 'seeds']
     """
     wide, rows = values.pivot(index="seed", columns=["metric", "model"], values="value"), []
     for metric in values["metric"].unique():
@@ -93,6 +110,13 @@ def verdicts(values: pd.DataFrame, table: pd.DataFrame, chance: float, masked: d
         table: Paired differences (`differences`).
         chance: Accuracy of whoever always names the commonest class.
         masked: Number of classifiers of each model whose gradient failed a check.
+
+    Examples:
+        >>> values = pd.DataFrame({"model": ["similarity, twin", "none"] * 6, "seed": np.arange(12) // 2})
+        >>> values = values.assign(metric="accuracy", value=0.5)
+        >>> table = graphtwin.robustness.differences(values, seed=0)
+        >>> graphtwin.robustness.verdicts(values, table, chance=0.5, masked={})[0][:56]
+        'Similarity, accuracy under distortions: not tested: no s'
     """
     plain = values[(values["model"] == "none") & (values["metric"] == ACCURACY)]["value"].mean()
     found = []

@@ -23,6 +23,13 @@ def load(source: str | Path = "minnie65") -> SourceTables:
     Args:
         source: The name of a bundled source, or the path of a TOML that names the tables of a folder (format: `data/README.md`), of an HDF5
             file of the larval crawling circuit, or of a folder of the oculomotor integrator (`load_larva`, `load_oculomotor` take signs).
+
+    Examples:
+        >>> tables = graphtwin.load("tables/tables.toml")
+        >>> tables.name, len(tables.tables)
+        ('small', 11)
+        >>> len(graphtwin.load("minnie65").tables)  # those that the package brings
+        17
     """
     require_source(source)
     if Path(source).suffix.lower() == ".toml":

@@ -55,6 +55,12 @@ def learn_embeddings(units: pd.DataFrame, config: BasisConfig | None = None, col
             `columns` names.
         config: What is tried on held-out columns; the usual by default.
         columns: What is stated of each column of responses, as the cortex' `function_columns`; None for directions.
+
+    Examples:
+        >>> units = graphtwin.build(graphtwin.load("tables/tables.toml")).units
+        >>> learned = graphtwin.learn_embeddings(units)
+        >>> list(learned.embeddings.columns[:5])
+        ['session', 'scan_idx', 'unit_id', 'nucleus_id', 'embedding_0']
     """
     of_directions = columns is None
     config = config or (BasisConfig() if of_directions else ANY_COLUMNS)

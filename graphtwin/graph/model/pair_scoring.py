@@ -120,6 +120,12 @@ def score_all(
 
     Yields:
         Rows of the axons of a block, and their probabilities in the order of `post_rows`. A cell with itself is scored like any pair.
+
+    Examples:
+        >>> model = graphtwin.graph.load("runs/planted")
+        >>> blocks = graphtwin.graph.score_all(model.pairs, np.arange(5), np.arange(20))
+        >>> [(len(axons), probability.shape) for axons, probability in blocks]
+        [(5, (5, 20))]
     """
     pre, post = np.asarray(pre_rows), np.asarray(post_rows)
     roles = Roles.of(pre, post, len(fitted.inputs.nucleus_id), fitted.world.own.device)

@@ -45,6 +45,20 @@ class FittedGraph:
         neuron_stacks: Weights of each graph model of neurons, by its label and task.
         best: The model of each task that did best on what was held out, which answers.
         folder: Folder of the run that fitted it, in which all of it lies.
+
+    Examples:
+        >>> model = graphtwin.graph.load("runs/planted")
+        >>> model
+        FittedGraph: 220 neurons, 4 tasks
+          connectivity: ... (average precision ..., axons held out)
+          cell type: ... (balanced accuracy ..., neurons held out)
+          layer: ... (balanced accuracy ..., neurons held out)
+          depth: ... (r2 ..., neurons held out)
+          folder: runs/planted
+        >>> list(model.predict(pd.DataFrame({"pre_nucleus_id": [0, 2], "post_nucleus_id": [1, 3]})).columns)
+        ['pre_nucleus_id', 'post_nucleus_id', 'probability', 'expected_size', 'model', 'fitted_on', 'note']
+        >>> model.predict(pd.DataFrame({"nucleus_id": [3]}))[["nucleus_id", "layer"]].shape
+        (1, 2)
     """
 
     study: Study
@@ -146,6 +160,10 @@ def load_graph(run: str | Path) -> FittedGraph:
 
     Args:
         run: The folder that `graphtwin run` wrote.
+
+    Examples:
+        >>> graphtwin.graph.load("runs/planted").best["connectivity"].metric
+        'average_precision'
     """
     require_kind(run, RUN)
     run = Path(run)

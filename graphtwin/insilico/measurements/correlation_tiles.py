@@ -32,6 +32,11 @@ class Tiles(Protocol):
 
     Attributes:
         n: Number of units.
+
+    Examples:
+        >>> tiles = graphtwin.insilico.correlated(np.random.default_rng(0).normal(size=(1, 6, 50)))
+        >>> tiles.n, tiles(slice(0, 2), slice(0, 3)).shape
+        (6, (2, 3))
     """
 
     @property
@@ -74,6 +79,11 @@ def correlated(responses: Float[np.ndarray, "*members units bins"], about_first:
     Args:
         responses: Responses of one responder, or of several members whose spread is asked for.
         about_first: Whether the spread is that of the others about the first; see `SignalTiles`.
+
+    Examples:
+        >>> responses = np.random.default_rng(0).normal(size=(1, 6, 50))  # members x units x bins
+        >>> graphtwin.insilico.correlated(responses)(slice(0, 6), slice(0, 6)).shape
+        (6, 6)
     """
     flat = responses.reshape(-1, responses.shape[-1])
     for start in range(0, len(flat), TILE):
@@ -90,6 +100,11 @@ def write_all_pairs(tiles: Tiles, path: str | Path, precision: Precision = "floa
         precision: Numbers of four bytes, or of two, which are right to .0005.
         workers: Number of processes, each of which writes tiles of its own.
         progress: Show a progress bar.
+
+    Examples:
+        >>> tiles = graphtwin.insilico.correlated(np.random.default_rng(0).normal(size=(1, 6, 50)))
+        >>> np.load(graphtwin.insilico.write_all_pairs(tiles, "all.npy")).shape
+        (6, 6)
     """
     path = Path(path)
     wanted = tiles.n**2 * np.dtype(precision).itemsize
@@ -115,6 +130,12 @@ def nearest_units(
         count: How many of each unit, at most all others.
         workers: Number of processes.
         progress: Show a progress bar.
+
+    Examples:
+        >>> tiles = graphtwin.insilico.correlated(np.random.default_rng(0).normal(size=(1, 6, 50)))
+        >>> nearest, correlation = graphtwin.insilico.nearest_units(tiles, count=2)
+        >>> nearest.shape
+        (6, 2)
     """
     if count < 1:
         raise ValueError(f"neighbours = {count}: give 1 or more.")

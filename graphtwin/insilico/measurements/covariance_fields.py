@@ -90,6 +90,10 @@ def measure_subspaces(
         state: State in which the noise is seen, one number a channel.
         units: Rows of the units that are measured; None takes all.
         progress: Show progress bars.
+
+    Examples:
+        >>> graphtwin.insilico.measure_subspaces(responder, units=[0]).axes.shape  # units x patterns x lags x pixels
+        (1, 4, 3, 6, 5)
     """
     require_pictures_seen(responder, "fields by covariance")
     config = config or CovarianceConfig()
@@ -132,6 +136,11 @@ def describe_subspaces(found: Subspaces, name: str = "subspaces") -> pd.DataFram
         that were found; above 0 excites), eigenvalue_low and eigenvalue_high (limits of chance), field_x_deg ... field_r2 (see
         `fit_fields`), field_z (deviations from shifted answers of what stands out most), field_squared (whether dimensions make up more of
         the envelope than the average).
+
+    Examples:
+        >>> found = graphtwin.insilico.measure_subspaces(responder, units=[0])
+        >>> graphtwin.insilico.describe_subspaces(found).columns[:3].tolist()
+        ['excitatory_dimensions', 'suppressive_dimensions', 'eigenvalue_1']
     """
     size = np.nan_to_num(np.abs(found.eigenvalues))
     squared = np.einsum("uk,ukrc->urc", size, _envelopes(np.nan_to_num(found.axes)))

@@ -36,6 +36,11 @@ def fit_fields(maps: NoiseMaps, name: str = "maps") -> pd.DataFrame:
         amplitude, not of its square), field_angle_deg (of the major axis, 0 to 180 counterclockwise from the right), field_z (peak over
         noise), field_r2 (explained variance of
         the power within three deviations), field_squared (whether the map of squares was taken).
+
+    Examples:
+        >>> maps = graphtwin.insilico.measure_noise_maps(responder, "gradient")
+        >>> graphtwin.insilico.fit_fields(maps)[["field_x_deg", "field_y_deg"]].shape
+        (3, 2)
     """
     if maps.inputs:
         raise ValueError(

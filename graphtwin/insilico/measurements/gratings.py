@@ -27,7 +27,12 @@ log = logging.getLogger("graphtwin")
 
 
 class GratingConfig(BaseModel):
-    """Full-field drifting gratings that are shown in silico, each after a grey screen."""
+    """Full-field drifting gratings that are shown in silico, each after a grey screen.
+
+    Examples:
+        >>> graphtwin.insilico.GratingConfig(directions=8).directions
+        8
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,6 +59,14 @@ class GratingResponses:
         mean: F0, the mean over whole cycles to half a frame, in the units of the recording; where these are signed, what it is above the
             answer to the grey screen, 0 where it is below: tuning is of what gratings add.
         modulation: F1, the amplitude at the frequency of the drift, in the units of the recording.
+
+    Examples:
+        >>> mean = np.ones((3, 16, 1, 1)) + np.eye(16)[:3, :, None, None]  # units x directions x spatial x temporal frequencies
+        >>> answers = graphtwin.insilico.GratingResponses(mean, np.zeros_like(mean))
+        >>> answers
+        GratingResponses
+          mean: array of 3 x 16 x 1 x 1
+          modulation: array of 3 x 16 x 1 x 1
     """
 
     mean: Float[np.ndarray, "units directions spatial temporal"]
@@ -112,6 +125,10 @@ def seen_as_they_are(config: GratingConfig, responders: Sequence[Responder]) -> 
     Args:
         config: Settings of the gratings that are to be shown.
         responders: Responders that are to see them; the coarsest pixels and the rarest frames decide. NaN frames a second leave none out.
+
+    Examples:
+        >>> graphtwin.insilico.seen_as_they_are(graphtwin.insilico.GratingConfig(), [responder]).cycles_per_degree
+        (0.045,)
     """
     responders = [responder for responder in responders if not inputs_of(responder)]  # others are shown no gratings
     if not responders:
@@ -157,6 +174,11 @@ def measure_tuning(responders: Sequence[Responder], config: GratingConfig | None
         session, scan_idx, unit_id, animal, gosi, gdsi, osi, dsi, preferred_orientation, preferred_direction (degrees, see
         `describe_tuning`), spatial_frequency_cpd, temporal_frequency_hz (geometric means of those shown, weighted by the responses),
         f1_f0 (F1 over F0, gratings weighted by F0 squared), direction_000_0 ... (mean responses).
+
+    Examples:
+        >>> config = graphtwin.insilico.GratingConfig(cycles_per_degree=(0.03,), cycles_per_second=(2.0,))
+        >>> graphtwin.insilico.measure_tuning([responder], config)[["unit_id", "gosi"]].shape
+        (3, 2)
     """
     config = seen_as_they_are(config or GratingConfig(), responders)
     tables = []
@@ -176,6 +198,12 @@ def describe_gratings(answers: GratingResponses, config: GratingConfig) -> pd.Da
     Args:
         answers: Answers of all units to the gratings.
         config: Settings of the gratings that were shown.
+
+    Examples:
+        >>> config = graphtwin.insilico.GratingConfig(directions=8, cycles_per_degree=(0.03,), cycles_per_second=(2.0,))
+        >>> mean = np.random.default_rng(0).uniform(1, 2, (3, 8, 1, 1))
+        >>> graphtwin.insilico.describe_gratings(graphtwin.insilico.GratingResponses(mean, 0 * mean), config)["gosi"].shape
+        (3,)
     """
     degrees = np.arange(config.directions) * 360.0 / config.directions
     names = [f"direction_{angle:05.1f}".replace(".", "_") for angle in degrees]

@@ -71,6 +71,11 @@ def describe_inputs(maps: NoiseMaps, name: str = "responder") -> pd.DataFrame:
         strongest_input (name of the input of the largest gain, whatever its sign), input_gain (its gain, summed over lags, in the units of
         the answers per standard deviation of the noise), input_lag_s (lag at which the unit sees most of it), input_share (its share of
         the sum of squares of the unit's gains: 1 where a unit sees one input alone), gain_NAME (of every input).
+
+    Examples:
+        >>> told = graphtwin.insilico.describe_inputs(graphtwin.insilico.measure_noise_maps(wired))
+        >>> told.columns.tolist()
+        ['strongest_input', 'input_gain', 'input_lag_s', 'input_share', 'gain_a', 'gain_b', 'gain_c']
     """
     if not maps.inputs:
         raise ValueError(f"{name}: these maps are of places on a screen. Describe them with fit_fields.")

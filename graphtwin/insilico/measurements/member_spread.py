@@ -29,6 +29,11 @@ def with_members(responder: Responder, measure: Callable[[Responder], pd.DataFra
     Args:
         responder: Responder or ensemble; an ensemble whose mean answers costs twice what its members do.
         measure: Function from a responder to a table, a row a unit.
+
+    Examples:
+        >>> both = graphtwin.insilico.Ensemble((responder, responder))
+        >>> graphtwin.insilico.with_members(both, graphtwin.insilico.tune_units).filter(like="gosi").columns.tolist()
+        ['gosi', 'gosi_spread']
     """
     table = measure(responder)
     if not isinstance(responder, Ensemble):

@@ -91,6 +91,17 @@ def measure_noise_maps(
         state: State in which the noise is seen, one number a channel.
         units: Rows of the units that are mapped; None takes all.
         progress: Show a progress bar.
+
+    Examples:
+        >>> graphtwin.insilico.measure_noise_maps(responder, "gradient", units=[0, 2])
+        NoiseMaps
+          linear: array of 2 x 4 x 16 x 24
+          squared: array of 2 x 4 x 16 x 24
+          lag_s: array of 4
+          edges: 2: ndarray, ndarray
+          method: gradient
+          blur_deg2: 0.0
+          inputs: ()
     """
     noise = PatchNoise(responder, config or NoiseConfig.model_validate(BY_METHOD[method]), shifted=method == "average")
     rows = np.arange(len(responder.units)) if units is None else np.asarray(units, dtype=np.int64)

@@ -20,7 +20,12 @@ LEFT_OUT_S = 1.0  # seconds at the start of each clip that do not count: answers
 
 
 def binned(responses: Float[np.ndarray, "frames units"], frame_rate_hz: float) -> Float[np.ndarray, "units bins"]:
-    """Mean response in each whole bin of one clip."""
+    """Mean response in each whole bin of one clip.
+
+    Examples:
+        >>> graphtwin.insilico.binned(np.ones((60, 3)), frame_rate_hz=30.0).shape  # units x bins
+        (3, 2)
+    """
     per_bin = max(1, frames_of(BIN_S, frame_rate_hz))
     late = responses[frames_of(LEFT_OUT_S, frame_rate_hz) :]
     whole = len(late) // per_bin
@@ -40,6 +45,11 @@ def clip_responses(
         clips: Clips of grey levels, at the size and frame rate of the responder.
         progress: Show a progress bar.
         state: State in which all of them are seen, one number a channel.
+
+    Examples:
+        >>> clips = np.random.default_rng(0).uniform(0, 255, (2, 60, 16, 24))
+        >>> graphtwin.insilico.clip_responses(responder, clips).shape  # units x bins
+        (3, 4)
     """
     shown = tqdm(clips, desc=f"clips to {responder.name}", unit="clip", disable=not progress, leave=False)
     found = [binned(responder.respond(clip, state=state), responder.frame_rate_hz) for clip in shown]

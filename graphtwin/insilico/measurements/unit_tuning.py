@@ -48,6 +48,10 @@ def tune_units(
         Columns of `measure_directions` (of single pictures `measure_orientations`), `fit_fields`, `measure_sizes`, `measure_contrasts` (of
         inputs without places `measure_input_contrasts`), `measure_latencies`, `measure_adaptation` (with a state what it adds to its
         indices), `measure_adapted_tuning` and `compare_states`, those that were asked for.
+
+    Examples:
+        >>> graphtwin.insilico.tune_units(responder)["orientation_deg"].shape
+        (3,)
     """
     gratings = seen_as_they_are(gratings or GratingConfig(), [responder])
     unknown = sorted(set(what) - set(WHAT))

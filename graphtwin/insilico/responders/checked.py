@@ -107,6 +107,10 @@ def checked(responder: Responder, seed: int = 0) -> Checked:
 
     Raises:
         ValueError: When what it states of itself makes no sense, when answers have another shape or are no numbers, or when no unit varies.
+
+    Examples:
+        >>> graphtwin.insilico.checked(responder).name
+        'three Gabors'
     """
     _require_description(responder)
     seen = Checked(responder=responder, **vars(described(responder)))

@@ -32,6 +32,11 @@ class Ensemble:
         name: Name of the ensemble.
         first_speaks: Whether the first member answers alone, and the spread is the root mean square distance of the others from it; else
             the mean of all answers, and the spread is their standard deviation (n - 1).
+
+    Examples:
+        >>> both = graphtwin.insilico.Ensemble((responder, responder))
+        >>> np.allclose(both.respond(np.full((5, 16, 24), 128.0)), responder.respond(np.full((5, 16, 24), 128.0)))
+        True
     """
 
     members: tuple[Responder, ...]

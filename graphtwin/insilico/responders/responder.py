@@ -37,6 +37,12 @@ class Responder(Protocol):
         monitor: Screen on which the videos are seen.
         signed: Whether answers may be below 0, so that their zero is no silence.
         state_names: Channels of behaviour that a `State` may name; empty for a responder without any.
+
+    Examples:
+        >>> isinstance(responder, graphtwin.insilico.Responder)
+        True
+        >>> responder.respond_clips(np.full((2, 5, 16, 24), 128.0)).shape  # clips x frames x units
+        (2, 5, 3)
     """
 
     @property
@@ -73,6 +79,10 @@ class DifferentiableResponder(Responder, Protocol):
 
     Attributes:
         device: Device on which it computes.
+
+    Examples:
+        >>> isinstance(responder, graphtwin.insilico.DifferentiableResponder)
+        True
     """
 
     @property
@@ -87,7 +97,12 @@ class DifferentiableResponder(Responder, Protocol):
 @told_by_fields
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Described:
-    """What a responder states of itself, for adapters to hold; see `Responder`."""
+    """What a responder states of itself, for adapters to hold; see `Responder`.
+
+    Examples:
+        >>> graphtwin.insilico.described(responder).size
+        (16, 24)
+    """
 
     name: str
     units: pd.DataFrame = field(repr=False)
@@ -102,7 +117,12 @@ class Described:
 
 
 def described(responder: Responder) -> Described:
-    """What a responder states of itself, without the responder."""
+    """What a responder states of itself, without the responder.
+
+    Examples:
+        >>> graphtwin.insilico.described(responder).name
+        'three Gabors'
+    """
     known = {name: getattr(responder, name) for name in Described.__dataclass_fields__ if name not in ("inputs", "levels")}
     return Described(**known, inputs=inputs_of(responder), levels=levels_of(responder))
 
@@ -112,6 +132,12 @@ def inputs_of(responder: Responder) -> tuple[str, ...]:
 
     A circuit whose senses have no places sees no pictures: a frame is a row of numbers, one for each of its inputs. Such a responder has
     an attribute `inputs`.
+
+    Examples:
+        >>> graphtwin.insilico.inputs_of(responder)  # it sees pictures
+        ()
+        >>> graphtwin.insilico.inputs_of(wired)
+        ('a', 'b', 'c')
     """
     return tuple(getattr(responder, "inputs", ()))
 
@@ -131,6 +157,9 @@ def require_pictures_seen(responder: Responder, what: str) -> None:
     Args:
         responder: Responder that is asked.
         what: What is asked for, as "directions of motion".
+
+    Examples:
+        >>> graphtwin.insilico.require_pictures_seen(responder, "directions of motion")  # says nothing: it sees pictures
     """
     inputs = inputs_of(responder)
     if inputs:
@@ -151,6 +180,13 @@ def state_channels(responder: Responder, state: State | None, frames: int) -> Fl
 
     Raises:
         ValueError: For a channel that the responder has not, for numbers that are not finite, and for traces of another length.
+
+    Examples:
+        >>> from graphtwin.twin.fitting import AnimalResponder
+        >>> animal = AnimalResponder(twin, "recording")
+        >>> graphtwin.insilico.state_channels(animal, {"running": 10.0}, frames=2)
+        array([[nan, 10.],
+               [nan, 10.]])
     """
     known = responder.state_names
     found = np.full((frames, len(known)), np.nan)
@@ -176,12 +212,22 @@ def state_channels(responder: Responder, state: State | None, frames: int) -> Fl
 
 
 def differentiable(responder: Responder) -> bool:
-    """Whether a responder has gradients; one that asks others, its `members`, has them where all of these do."""
+    """Whether a responder has gradients; one that asks others, its `members`, has them where all of these do.
+
+    Examples:
+        >>> graphtwin.insilico.differentiable(responder)
+        True
+    """
     return isinstance(responder, DifferentiableResponder) and all(differentiable(member) for member in getattr(responder, "members", ()))
 
 
 def require_differentiable(responder: Responder) -> DifferentiableResponder:
-    """The responder, when it has gradients; an error in words otherwise."""
+    """The responder, when it has gradients; an error in words otherwise.
+
+    Examples:
+        >>> graphtwin.insilico.require_differentiable(responder) is responder
+        True
+    """
     if not differentiable(responder):
         lacking = [member.name for member in getattr(responder, "members", ()) if not differentiable(member)] or [responder.name]
         raise TypeError(

@@ -198,7 +198,15 @@ def _end(running: subprocess.Popen[bytes], folder: Path) -> None:
 @told_by_fields
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SubprocessResponder(Described):
-    """A program that answers through files, as this module's protocol says; it ends with the responder, or at `close`."""
+    """A program that answers through files, as this module's protocol says; it ends with the responder, or at `close`.
+
+    Examples:
+        >>> import sys
+        >>> graphtwin.insilico.SubprocessResponder.started([sys.executable, "-c", "raise SystemExit('no model')"], limit_s=20.0)
+        Traceback (most recent call last):
+            ...
+        ValueError: responder program `...`: ended with status 1 before what it says of itself (responder.json) was there. ...
+    """
 
     program: _Program = field(repr=False)
 

@@ -29,6 +29,17 @@ class TorchResponder(Described):
         module: A `torch.nn.Module` in eval mode, or any function of tensors.
         rest: What each channel of behaviour is at rest, in the order of `state_names`.
         on: Device of the module's weights, such as "cuda:0".
+
+    Examples:
+        >>> def answer(clips):
+        ...     return clips.mean((2, 3))[..., None]  # one unit: mean grey
+        ...
+        >>> units = pd.DataFrame({"session": [1], "scan_idx": [1], "unit_id": [1]})
+        >>> model = graphtwin.insilico.TorchResponder(
+        ...     name="grey", units=units, frame_rate_hz=30.0, size=(16, 24), grey=(128.0, 40.0), module=answer
+        ... )
+        >>> model.respond(np.full((5, 16, 24), 100.0)).shape
+        (5, 1)
     """
 
     module: Callable[..., torch.Tensor] = field(repr=False)

@@ -22,6 +22,11 @@ def units_in(path: str | Path, responders: Sequence[Responder] = ()) -> pd.DataF
 
     Raises:
         ValueError: Neither keys nor names, or a name that no responder has.
+
+    Examples:
+        >>> responder.units.to_csv("units.csv", index=False)
+        >>> graphtwin.insilico.units_in("units.csv").shape
+        (3, 3)
     """
     from graphtwin.sources.formats import read_file
 
@@ -51,6 +56,10 @@ def placed_units(responder: Responder) -> pd.DataFrame:
 
     Args:
         responder: Responder whose units are told.
+
+    Examples:
+        >>> graphtwin.insilico.placed_units(responder).columns.tolist()
+        ['session', 'scan_idx', 'unit_id']
     """
     placed = set(IMAGED_AT) <= set(responder.units) and responder.units[IMAGED_AT].notna().all(axis=1).any()
     named = [NEURON] if NEURON in responder.units else []

@@ -34,6 +34,10 @@ class NotConverged(RuntimeError):
 
     Attributes:
         vector: Parameters where the search stopped, if it had begun.
+
+    Examples:
+        >>> issubclass(graphtwin.mixed.NotConverged, Exception)
+        True
     """
 
     def __init__(self, message: str, vector: np.ndarray | None = None):

@@ -31,6 +31,12 @@ def anova(smaller: MixedFit, larger: MixedFit) -> pd.DataFrame:
 
     Raises:
         ValueError: When the models are of other rows, families or offsets, or the smaller is no part of the larger.
+
+    Examples:
+        >>> smaller = graphtwin.mixed.fit("n_synapses ~ 1 + (1 | pre_nucleus_id)", pairs)
+        >>> larger = graphtwin.mixed.fit("n_synapses ~ signal_correlation + (1 | pre_nucleus_id)", pairs)
+        >>> graphtwin.mixed.anova(smaller, larger).columns.tolist()
+        ['formula', 'n_parameters', 'log_likelihood', 'aic', 'chi2', 'df', 'p']
     """
     _require_comparable(smaller, larger)
     missing = _not_within(smaller, larger)

@@ -69,6 +69,18 @@ class MixedFit:
         satterthwaite: What degrees of freedom are made of; None where estimates are referred to a normal distribution, as all are but those
             of Gaussian models without fields.
         source: What the model was fitted to; None where it was read from a file.
+
+    Examples:
+        >>> fit = graphtwin.mixed.fit("n_synapses ~ signal_correlation + (1 | pre_nucleus_id)", pairs)
+        >>> fit
+        MixedFit: poisson, 480 rows, log-likelihood -452.4
+          formula: n_synapses ~ signal_correlation + (1 | pre_nucleus_id)
+          Intercept: -1.689 (standard error 0.26)
+          signal_correlation: 2.762 (standard error 0.26)
+        >>> fit.predict(pairs.head(3)).shape
+        (3,)
+        >>> graphtwin.mixed.load(fit.save("fit.json")).names == fit.names
+        True
     """
 
     formula: str
@@ -301,5 +313,10 @@ def load_fit(path: str | Path) -> MixedFit:
 
     Raises:
         ValueError: When the file holds something else.
+
+    Examples:
+        >>> fit = graphtwin.mixed.fit("n_synapses ~ signal_correlation + (1 | pre_nucleus_id)", pairs)
+        >>> graphtwin.mixed.load(fit.save("fit.json")).formula
+        'n_synapses ~ signal_correlation + (1 | pre_nucleus_id)'
     """
     return MixedFit(**stored_entries(path, {entry.name for entry in fields(MixedFit)} - {"source"}))

@@ -29,6 +29,12 @@ def quantile_residuals(fit: MixedFit, table: pd.DataFrame, seed: int) -> Float[n
         fit: The fitted model.
         table: The table that the model was fitted to.
         seed: Seed of the draws within the probability of a response.
+
+    Examples:
+        >>> fit = graphtwin.mixed.fit("n_synapses ~ signal_correlation + (1 | pre_nucleus_id)", pairs)
+        >>> residuals = graphtwin.mixed.quantile_residuals(fit, pairs, seed=0)
+        >>> bool((0 <= residuals).all() and (residuals <= 1).all())
+        True
     """
     y = numbers_of(table, parse_formula(fit.formula).response)
     below, at = distribution_of(fit, table).cumulative(y, fit.predict(table), fit.shape)
@@ -50,6 +56,11 @@ def check_residuals(fit: MixedFit, table: pd.DataFrame, seed: int, n_simulations
         A table with columns check, observed, expected, ratio, p. Uniformity is the largest distance of the residuals' distribution from a
         uniform one; dispersion the mean squared difference from the mean over the variance; zeros the number of responses that are 0,
         where the family gives 0 a probability.
+
+    Examples:
+        >>> fit = graphtwin.mixed.fit("n_synapses ~ signal_correlation + (1 | pre_nucleus_id)", pairs)
+        >>> graphtwin.mixed.check_residuals(fit, pairs, seed=0, n_simulations=19).columns.tolist()
+        ['check', 'observed', 'expected', 'ratio', 'p']
     """
     y, mean = numbers_of(table, parse_formula(fit.formula).response), fit.predict(table)
     family = distribution_of(fit, table)

@@ -27,6 +27,12 @@ def slopes(fit: MixedFit, covariate: str, by: str | None = None) -> pd.DataFrame
 
     Raises:
         ValueError: When the covariate or the category isn't in the model, or the covariate enters by a function of it.
+
+    Examples:
+        >>> two = pairs.assign(kind=np.where(pairs["post_nucleus_id"] % 2, "odd", "even"))
+        >>> fit = graphtwin.mixed.fit("n_synapses ~ signal_correlation * kind + (1 | pre_nucleus_id)", two)
+        >>> graphtwin.mixed.slopes(fit, "signal_correlation", by="kind").shape[0]
+        2
     """
     levels, rows, n_rows = _slope_rows(fit, covariate, by)
     found = fit.combine(pd.DataFrame({"group": levels}), rows)
@@ -44,6 +50,12 @@ def slope_contrasts(fit: MixedFit, covariate: str, by: str) -> pd.DataFrame:
     Returns:
         A table with columns group, reference, estimate (group minus reference), se, z (t, df), p, low, high (95 %), q; a row for every two
         levels.
+
+    Examples:
+        >>> two = pairs.assign(kind=np.where(pairs["post_nucleus_id"] % 2, "odd", "even"))
+        >>> fit = graphtwin.mixed.fit("n_synapses ~ signal_correlation * kind + (1 | pre_nucleus_id)", two)
+        >>> graphtwin.mixed.slope_contrasts(fit, "signal_correlation", by="kind").shape[0]
+        1
     """
     levels, rows, _ = _slope_rows(fit, covariate, by)
     both = [(i, j) for j, i in combinations(range(len(levels)), 2)]

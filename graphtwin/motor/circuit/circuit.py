@@ -35,6 +35,25 @@ class Circuit:
     Raises:
         ValueError: Two neurons of one name, arrays of other lengths, a sign that is none, an edge to a neuron that is not there or a
             pair twice, counts that are negative, 0 or no numbers, or nothing that connects any two neurons.
+
+    Examples:
+        >>> circuit
+        Circuit
+          names: 24: n0, n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11, n1 ...
+          types: 24: sense, sense, sense, sense, sense, sense, sense, sen ...
+          sign: array of 24
+          sensory: array of 24
+          motor: array of 24
+          position: array of 24 x 3
+          pre: array of 128
+          post: array of 128
+          count: array of 128
+          gap_a: array of 0
+          gap_b: array of 0
+          gap_count: array of 0
+          receptor_sign: None
+        >>> circuit.rows_of(("n0", "n3"), "neurons")
+        array([0, 3])
     """
 
     names: tuple[str, ...]

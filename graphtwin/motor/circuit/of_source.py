@@ -51,6 +51,10 @@ def circuit_of(source: SourceTables, dale: bool = False) -> Circuit:
 
     Raises:
         ValueError: No table lists the neurons, an edge is of a neuron that is not listed, signs contradict, or what `Circuit` refuses.
+
+    Examples:
+        >>> len(graphtwin.motor.circuit_of(graphtwin.load("loop/source.toml")).names)
+        24
     """
     listed = _listed(source)
     cells = listed.frame.reset_index(drop=True)
@@ -119,6 +123,11 @@ def trials_of(source: SourceTables, circuit: Circuit) -> Trials | None:
 
     Raises:
         ValueError: Files differ in neurons, outputs, number or length of steps, or name neurons that the circuit does not have.
+
+    Examples:
+        >>> source = graphtwin.load("loop/source.toml")
+        >>> graphtwin.motor.trials_of(source, graphtwin.motor.circuit_of(source)).outputs
+        ('force',)
     """
     read = [read_trials(path) for path in source.trials]
     if not read:

@@ -37,6 +37,16 @@ class Orders:
         conditions: What the animal does in each order: forward, backward.
         values: Place of each neuron in each order, as it was written: low ones fire first; NaN where it has none.
         origin: Name of the file.
+
+    Examples:
+        >>> source = graphtwin.load("crawling/source.toml")
+        >>> graphtwin.motor.orders_of(source, graphtwin.motor.circuit_of(source))
+        Orders
+          neurons: array of 14
+          groups: array of 14
+          conditions: 2: forward, backward
+          values: array of 2 x 14
+          origin: order.csv
     """
 
     neurons: Int[np.ndarray, " motor"]
@@ -80,6 +90,11 @@ def orders_of(source: SourceTables, circuit: Circuit) -> Orders | None:
     Raises:
         ValueError: A neuron is not in the circuit or no motor neuron, has two places in an order, an order has too few neurons, or the
             same place for all, or no neuron sends to any of them.
+
+    Examples:
+        >>> source = graphtwin.load("crawling/source.toml")
+        >>> graphtwin.motor.orders_of(source, graphtwin.motor.circuit_of(source)).conditions
+        ('forward', 'backward')
     """
     tables = source.of(RECRUITMENT)
     if not tables:

@@ -33,6 +33,17 @@ class Responses:
         responds: Whether that is a response.
         beyond: Size beyond which a response counts as one, in the SD of all; None where the table says which do.
         origin: Name of the file.
+
+    Examples:
+        >>> source = graphtwin.load("stimulated/source.toml")
+        >>> graphtwin.motor.responses_of(source, graphtwin.motor.circuit_of(source), beyond=2.0)
+        Responses
+          stimulated: array of 30
+          responding: array of 36
+          values: array of 30 x 36
+          responds: array of 30 x 36
+          beyond: 2.0
+          origin: responses.csv
     """
 
     stimulated: Int[np.ndarray, " stimulated"]
@@ -103,6 +114,11 @@ def responses_of(source: SourceTables, circuit: Circuit, beyond: float, of_anoth
 
     Raises:
         ValueError: Two tables are of one animal, a neuron is not in the circuit, or no response is of two neurons.
+
+    Examples:
+        >>> source = graphtwin.load("stimulated/source.toml")
+        >>> graphtwin.motor.responses_of(source, graphtwin.motor.circuit_of(source), beyond=2.0).values.shape
+        (30, 36)
     """
     table = _table_of(source, of_another)
     if table is None:

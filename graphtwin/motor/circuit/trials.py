@@ -32,6 +32,20 @@ class Trials:
     Raises:
         ValueError: Trials of different lengths or numbers, a step of no time, values that are infinite, a stimulus with gaps, neurons or
             names twice, or nothing recorded.
+
+    Examples:
+        >>> trials
+        Trials
+          dt_s: 0.02
+          stimulus: array of 22 x 40 x 16
+          stimulated: array of 16
+          activity: array of 22 x 40 x 13
+          recorded: array of 13
+          output: array of 22 x 40 x 1
+          outputs: 1: force
+          names: 22: slow-0, slow-1, slow-2, slow-3, slow-4, slow-5, slow ...
+        >>> trials.activity.shape  # trials x steps x recorded neurons
+        (22, 40, 13)
     """
 
     dt_s: float

@@ -53,6 +53,14 @@ def fit_circuit(
     Raises:
         ValueError: Trials of another circuit, or fewer than two.
         FloatingPointError: A state or a weight that left all bounds.
+
+    Examples:
+        >>> config = graphtwin.motor.MotorConfig(fits=1, window=20, fit={"epochs": 1})
+        >>> graphtwin.motor.fit(circuit, trials, config)
+        FittedCircuit: 24 neurons, 128 chemical edges, 0 gap junctions
+          fits: 1, leaky neurons, steps of 0.02 s
+          outputs: force
+          trials that stopped the fits: 4
     """
     config = config or MotorConfig()
     if config.silent_output == "zero":

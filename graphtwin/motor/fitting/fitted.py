@@ -61,6 +61,19 @@ class FittedCircuit:
         networks: One network a fit.
         held_out: Names of the trials that stopped the fits.
         histories: Training and validation loss of every epoch of every fit.
+
+    Examples:
+        >>> fitted
+        FittedCircuit: 24 neurons, 128 chemical edges, 0 gap junctions
+          fits: 2, leaky neurons, steps of 0.02 s
+          outputs: force
+          trials that stopped the fits: 4
+        >>> fitted.predict(trials.stimulus, trials.stimulated).output.shape  # fits x trials x steps x outputs
+        (2, 22, 40, 1)
+        >>> fitted.without(["n3"]).weights.shape == fitted.weights.shape
+        True
+        >>> graphtwin.motor.load(fitted.save("circuit.pt")).outputs
+        ('force',)
     """
 
     circuit: Circuit
@@ -157,6 +170,10 @@ def load_circuit(path: str | Path) -> FittedCircuit:
 
     Args:
         path: The file, or the folder that `graphtwin motor fit` wrote, of which the fit of the circuit itself is taken.
+
+    Examples:
+        >>> graphtwin.motor.load(fitted.save("circuit.pt")).outputs
+        ('force',)
     """
     path = Path(path)
     if path.is_dir():

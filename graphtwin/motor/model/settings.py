@@ -34,7 +34,12 @@ class PriorConfig(BaseModel):
 
 
 class MotorConfig(BaseModel):
-    """What a circuit's neurons do, and how that is fitted."""
+    """What a circuit's neurons do, and how that is fitted.
+
+    Examples:
+        >>> graphtwin.motor.MotorConfig(state="graded", fits=3).fits
+        3
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -42,6 +42,10 @@ def lesions_of(
         neurons: Names of neurons.
         types: Types of neurons.
         edges: Chemical edges, as names (pre, post).
+
+    Examples:
+        >>> graphtwin.motor.lesions_of(fitted, neurons=["n3"])
+        [Lesion(name='n3', neurons=('n3',), edges=())]
     """
     typed = list(zip(fitted.circuit.names, fitted.circuit.types, strict=True))
     of_type = {kind: tuple(name for name, own in typed if own == kind) for kind in types}
@@ -106,6 +110,11 @@ def ablate(
         A row a lesion and output: columns lesion, output, effect (root mean square of the change, over the SD of the output as it was
         recorded; mean over trials), low, high (95 % over trials; NaN below five), spread (how far it may be off, `spread_of`; NaN with one
         fit), mean_change (with its sign, in the same unit).
+
+    Examples:
+        >>> lesions = graphtwin.motor.lesions_of(fitted, neurons=["n3", "n4"])
+        >>> graphtwin.motor.ablate(fitted, lesions, trials.stimulus, trials.stimulated)["lesion"].tolist() != []
+        True
     """
     change = changes(fitted, lesions, stimulus, stimulated) / np.array(fitted.networks[0].scales.output)
     size = np.sqrt(np.square(change).mean(axis=3))  # lesions x fits x trials x outputs

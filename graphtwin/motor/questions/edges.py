@@ -42,6 +42,10 @@ def rank_edges(
         A row an edge, largest first: columns pre, post, count, weight, gradient_x_weight, spread (how far that may be
             off, `spread_of`; NaN with one fit), rank, and of the edges that were removed effect, low, high (of `ablate`, the largest over
             outputs), NaN of the others.
+
+    Examples:
+        >>> graphtwin.motor.rank_edges(fitted, trials.stimulus[:2], trials.stimulated, removed=1).columns[:2].tolist()
+        ['pre', 'post']
     """
     if rows is None and not fitted.outputs:
         raise ValueError("The circuit was fitted without motor output: no edge carries any. Give trials with outputs, and motor neurons.")

@@ -45,6 +45,10 @@ def recruitment(
     Returns:
         A row a trial and neuron: columns trial, neuron, type, onset_s (NaN where it is not recruited), low, high
         (least and greatest of the fits), rank (1 is first; ties share theirs; NaN where it is not recruited).
+
+    Examples:
+        >>> graphtwin.motor.recruitment(fitted, trials.stimulus[:2], trials.stimulated).columns.tolist()
+        ['trial', 'neuron', 'type', 'onset_s', 'low', 'high', 'rank']
     """
     circuit = fitted.circuit
     circuit.require_motor()

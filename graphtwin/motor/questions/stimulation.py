@@ -26,6 +26,10 @@ def stimulate(
     Returns:
         A row a stimulated neuron and neuron: columns stimulated, neuron, response (mean change over the same time without input),
         spread (how far that may be off, `spread_of`; NaN with one fit), size (mean magnitude of the change).
+
+    Examples:
+        >>> graphtwin.motor.stimulate(fitted, ["n0"], strength=1.0).columns.tolist()
+        ['stimulated', 'neuron', 'response', 'spread', 'size']
     """
     rows = fitted.circuit.rows_of(tuple(neurons), "neurons to stimulate")
     begin, length, end = (round(seconds / fitted.dt_s) for seconds in (begin_s, length_s, end_s))

@@ -20,6 +20,10 @@ def score_activity(fitted: FittedCircuit, trials: Trials) -> pd.DataFrame:
         A row a recorded neuron: columns neuron, type, n (values), r (correlation with what was recorded, over trials and steps), r2 (share
         of the variance explained, below 0 where the mean does better), spread (how far r may be off, `spread_of`). NaN where one was
         recorded less than three times, or never changed.
+
+    Examples:
+        >>> graphtwin.motor.score_activity(fitted, trials).shape[0] == len(trials.recorded)
+        True
     """
     trials.require_of(fitted.circuit)
     predicted = fitted.predict(trials.stimulus, trials.stimulated, trials.recorded).activity

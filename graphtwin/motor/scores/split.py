@@ -64,6 +64,15 @@ def split_trials(circuit: Circuit, trials: Trials, seed: int = 0, share: float =
 
     Raises:
         ValueError: A share that is none, or so few trials that none is left to fit.
+
+    Examples:
+        >>> graphtwin.motor.split_trials(circuit, trials, share=0.25)
+        Split
+          training: 15: slow-1, slow-2, slow-3, slow-5, slow-6, slow-7, slow ...
+          stimulation: 2: pulse-3, pulse-5
+          other: 5: slow-0, slow-4, slow-11, pulse-1, pulse-7
+          stimulated: 2: n11, n13
+          unrecorded: 2: n20, n23
     """
     if not 0 < share < 1:
         raise ValueError(f"share = {share}: hold out some and keep some, as 0.2.")

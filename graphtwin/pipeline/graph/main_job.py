@@ -62,6 +62,13 @@ def run(overrides: list[str] | None = None, resume: bool = False, force: bool = 
         resume: Go on in an existing folder of the same settings and data; a finished one is left as it is.
         force: Take away a run that is in the folder, once source, embeddings and settings are known to be good, and begin anew.
         given: Settings by name: source, embeddings_file, out, seed.
+
+    Examples:
+        >>> run = graphtwin.run(small, source=source, out="runs/planted", resume=True)
+        >>> (run / "metrics.csv").is_file()
+        True
+        >>> graphtwin.graph.load(run).best["connectivity"].metric
+        'average_precision'
     """
     settings = load_settings(overrides, **given)
     folder = Path(settings.out)

@@ -44,6 +44,15 @@ def run_motor(
 
     Returns:
         The folder.
+
+    Examples:
+        >>> settings = ["model.fits=1", "model.fit.epochs=1", "model.window=20"]
+        >>> run = graphtwin.run_motor("loop/source.toml", "runs/loop", settings, workers=1)
+        >>> graphtwin.motor.load(run)
+        FittedCircuit: 24 neurons, 128 chemical edges, 0 gap junctions
+          fits: 1, leaky neurons, steps of 0.02 s
+          outputs: force
+          trials that stopped the fits: 3
     """
     require_packages("graphtwin motor fit", "h5py")
     config, folder = overridden(MotorRunConfig, asked, overrides, "motor"), Path(out)

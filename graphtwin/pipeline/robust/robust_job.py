@@ -71,6 +71,13 @@ def run_robust(
 
     Returns:
         The folder.
+
+    Examples:
+        >>> settings = ["pictures=40", "width=2", "fit.epochs=1", "attack.pictures=10", "attack.steps=1", "attack.restarts=1"]
+        >>> settings += ["attack.strengths=[0.05]", "teaching.tuning_seeds=1", "teaching.similarity=[1.0]", "teaching.co_training=[1.0]"]
+        >>> run = graphtwin.run_robust("digits", "runs/robust", responder, overrides=settings, seeds=1, workers=1)
+        >>> graphtwin.robustness.load(run / "classifiers" / "none_seed0.pt").recipe
+        Recipe(way='none', teacher='', strength=0.0)
     """
     if (twin is None) == (responses is None):
         raise ValueError("Give a twin or a table of responses: one of them is what classifiers are drawn to.")

@@ -77,6 +77,13 @@ class FittedTwin:
         config: Settings of the training.
         animals: What is known of every animal, by its name.
         folder: Folder in which the twin lies; None where it is in no folder.
+
+    Examples:
+        >>> twin.predict(np.full((20, 16, 24), 128.0)).shape  # frames x units
+        (20, 5)
+        >>> graphtwin.twin.load(twin.save("twin.pt"))
+        FittedTwin: recurrent core of 8 features, 1 animals
+          recording: 5 units, videos at 30 Hz of 16 x 24 pixels, 5 stimuli, pupil_size, running
     """
 
     twin: Twin

@@ -58,6 +58,14 @@ def agree_twins(
         recordings: Recordings of these animals, whose held-out trials are predicted; without one predictions are not compared.
         stimulus: Clips over which units are correlated in silico, as `correlate_twin` takes them; None shows moving discs.
         progress: Show progress bars.
+
+    Examples:
+        >>> graphtwin.twin.agree(["runs/twins/seed-0", "runs/twins/seed-1"])
+        Certificate
+          units: table of 35 rows x 13 columns
+          summary: table of 7 rows x 9 columns
+          untold: 1: predicted_response
+          twins: 2: runs/twins/seed-0, runs/twins/seed-1
     """
     from graphtwin.twin.agreement import certify, derive, require_alike, summarise, units_of
 

@@ -91,6 +91,12 @@ def correlate_twin(
         force: Whether these files may be replaced where they are there.
         state: State of behaviour in which clips are seen, one number a channel.
         config: What is correlated and how it is written; None takes signal correlations.
+
+    Examples:
+        >>> graphtwin.twin.correlate(twin, Path("clips.npy"), Path("correlations.npy"))  # numbers of units and of bins
+        (5, 12)
+        >>> np.load("correlations.npy").shape
+        (5, 5)
     """
     from graphtwin.insilico import nearest_units, write_all_pairs
 

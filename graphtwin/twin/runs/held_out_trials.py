@@ -64,6 +64,16 @@ def score_twin(
         seed: Seed of the intervals.
         device: Device on which torch computes.
         progress: Show a progress bar.
+
+    Examples:
+        >>> scored = graphtwin.twin.score(twin, "recording", left_out_s=0.2)
+        >>> scored
+        Scored
+          units: table of 5 rows x 32 columns
+          kinds: table of 7 rows x 11 columns
+          baselines: table of 16 rows x 15 columns
+        >>> scored.units[["cc_abs", "cc_max", "cc_norm"]].shape
+        (5, 3)
     """
     folders = folders_of(Path(run), TWIN)
     recording, *_ = [open_animal(each, folder, tiers) for each in folders]
@@ -123,6 +133,11 @@ def score_predictions(
         left_out_s: Seconds at the start of each clip that do not count; None leaves 5/3 s out, 50 frames at 30 Hz.
         seed: Seed of the intervals.
         progress: Show a progress bar.
+
+    Examples:
+        >>> said = np.full((3 + 3, 80, 5), 0.5)  # trials x frames x units, here all alike
+        >>> graphtwin.twin.score_predictions(said, "recording", left_out_s=0.2).kinds["kind"].unique()
+        array(['video'], dtype=object)
     """
     from graphtwin.coordinates import frames_of
     from graphtwin.twin.data import clips_of, held_out_clips, locate_fields, require_tiers

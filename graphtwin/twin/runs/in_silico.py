@@ -37,6 +37,10 @@ def embed_twin(run: str | Path | FittedTwin, stimulus: Path | None = None, progr
         run: Folder of the twin, or the twin.
         stimulus: Clips that are shown, or a recording that has them, see `stimulus_clips`; None leaves responses out.
         progress: Show progress bars.
+
+    Examples:
+        >>> graphtwin.twin.embed(twin).filter(like="embedding_").shape  # units x features
+        (5, 8)
     """
     from graphtwin.insilico import TUNING, measure_tuning
     from graphtwin.twin.fitting import embed_units, responders, stamps

@@ -38,6 +38,10 @@ def tune_twin(
         animal: Name of the only animal that is measured; None measures all.
         device: Device on which torch computes.
         progress: Show progress bars.
+
+    Examples:
+        >>> graphtwin.twin.tune(twin)[["unit_id", "orientation_deg", "gosi"]].shape
+        (5, 3)
     """
     from graphtwin.insilico import GratingConfig, seen_as_they_are, tune_units
 
@@ -68,6 +72,10 @@ def fields_twin(
         device: Device on which torch computes.
         progress: Show progress bars.
         state: State of behaviour in which noise is seen, one number a channel.
+
+    Examples:
+        >>> graphtwin.twin.fields(twin)[["unit_id", "field_x_deg", "field_y_deg"]].shape
+        (5, 3)
     """
     from graphtwin.insilico import describe_inputs, describe_subspaces, fit_fields, inputs_of, measure_noise_maps, measure_subspaces
 

@@ -37,6 +37,10 @@ def score_population(
         seed: Seed of fits, halves of the population, null and intervals.
         device: Device on which torch computes predictions.
         progress: Show progress bars.
+
+    Examples:
+        >>> graphtwin.twin.score_population(twin, "recording").scores.columns[:3].tolist()
+        ['score', 'value', 'low']
     """
     from graphtwin.twin.settings import RecordedPopulationConfig
 

@@ -65,6 +65,13 @@ def fit_twin(
         device: Device on which torch computes.
         force: Take away a twin that is in the folder, once the recordings are known to be good, and begin anew.
         images: Different pictures of each recording's training trials that are used; None uses all.
+
+    Examples:
+        >>> new = graphtwin.twin.fit(["recording"], out="runs/new", overrides=["twin.core.features=4", *fast], threads=1)
+        >>> new
+        FittedTwin: recurrent core of 8 features, 1 animals
+          recording: 5 units, videos at 30 Hz of 16 x 24 pixels, 5 stimuli, pupil_size, running
+          folder: runs/new
     """
     from graphtwin.twin.settings import FoundationConfig
 
@@ -105,6 +112,11 @@ def fit_twins(
 
     Returns:
         The twins, in the order of their seeds.
+
+    Examples:
+        >>> twins = graphtwin.twin.fit_seeds(["recording"], out="runs/twins", seeds=2, overrides=fast, threads=1, resume=True)
+        >>> [str(one.folder) for one in twins]
+        ['runs/twins/seed-0', 'runs/twins/seed-1']
     """
     from graphtwin.twin.settings import FoundationConfig
 
@@ -164,6 +176,11 @@ def transfer_twin(
         monitor: Screen that the new animal saw; None takes that of the core's settings, or else that of the recording.
         force: Take away a twin that is in the folder, once the recording is known to be good, and begin anew.
         images: Different pictures of each recording's training trials that are used; None uses all.
+
+    Examples:
+        >>> new = graphtwin.twin.transfer(twin, "recording", out="runs/transferred", threads=1)
+        >>> new.folder.name
+        'transferred'
     """
     from graphtwin.twin.settings import FoundationConfig, as_told_today
 

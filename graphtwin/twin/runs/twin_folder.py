@@ -38,6 +38,12 @@ def load_twin(run: str | Path) -> FittedTwin:
 
     Args:
         run: Folder that `graphtwin twin train` or `graphtwin twin transfer` wrote, or the file.
+
+    Examples:
+        >>> graphtwin.twin.load("runs/twins/seed-0")
+        FittedTwin: recurrent core of 8 features, 1 animals
+          recording: 5 units, videos at 30 Hz of 16 x 24 pixels, 5 stimuli, pupil_size, running
+          folder: runs/twins/seed-0
     """
     from graphtwin.twin.fitting import read_twin
 
