@@ -226,7 +226,7 @@ function start(contents) {
   const mode = () => modes.find((one) => one.checked).value;
   modes.forEach((one) => one.addEventListener("change", () => { for (const view of [tissue, map]) if (view) { view.brushing = mode() !== "look"; view.canvas.classList.toggle("brushing", view.brushing); view.canvas.style.touchAction = view.brushing ? "none" : ""; } }));
   for (const [view, frame] of [[tissue, $("tissue-frame")], [map, $("map-frame")]]) if (view) brush(view, frame, (inside) => group(mode(), `${stamp}:${toRuns(inside)}`));
-  $("clear").addEventListener("click", () => { for (const name of GROUPS) group(name, ""); });
+  $("clear").addEventListener("click", () => { for (const name of GROUPS) set(name, ""); draw(); ask(); remember(); });
   for (const [button, view] of [["save-tissue", tissue], ["save-map", map]]) $(button).addEventListener("click", () => view && view.canvas.toBlob((blob) => saveAs(`${words.name}_${button.slice(5)}.png`, blob)));
   if (tissue) for (const done of ["pointerup", "keyup", "looked"]) tissue.canvas.addEventListener(done, remember);
   window.addEventListener("resize", draw);
