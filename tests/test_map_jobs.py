@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,16 @@ def always_killed(number: int) -> int:
     if number == 2:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
+
+
+KEPT = []
+
+
+def grown(number: int) -> int:
+    """Keep 350 MB, and last as long as a worker waits until it looks at its memory again; the process that did it."""
+    KEPT.append(np.ones(44_000_000))
+    time.sleep(1.05)
+    return os.getpid()
 
 
 def spoil(array: np.ndarray) -> None:
@@ -88,6 +99,15 @@ def test_a_piece_whose_process_was_killed_is_done_again_and_none_twice(tmp_path,
 def test_a_piece_that_always_kills_its_process_is_told_in_one_sentence():
     with pytest.raises(WorkersKilled, match=r"processes were killed 3 times, with \d pieces of work not done: .*memory.*--resume goes on"):
         list(map_jobs(always_killed, [(number,) for number in range(4)], workers=2))
+
+
+def test_processes_that_grew_are_replaced_and_the_reader_of_the_screen_is_not_told():
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        processes = list(map_jobs(grown, [(number,) for number in range(5)], workers=2))
+    assert len(processes) == 5
+    assert len(set(processes)) > 2
+    assert [str(one.message) for one in told] == []
 
 
 def test_a_piece_cannot_write_into_what_others_read():

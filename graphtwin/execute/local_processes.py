@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -34,7 +35,9 @@ def in_processes(
     import joblib
 
     how = {"return_as": "generator", "pre_dispatch": workers} if in_order else {"return_as": "generator_unordered"}
-    with TemporaryDirectory(prefix="graphtwin-", ignore_cleanup_errors=True) as place:
+    with TemporaryDirectory(prefix="graphtwin-", ignore_cleanup_errors=True) as place, warnings.catch_warnings():
+        # loky lets a process that grew by 300 MB go and starts another, which is meant to be: what torch keeps goes with it, no job is lost
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor", UserWarning)
         shared = write_common(common, Path(place)) if common else None
         for _ in range(TRIES):
             pool = joblib.Parallel(n_jobs=workers, backend="loky", initializer=_end_with, initargs=(os.getpid(),), **how)
