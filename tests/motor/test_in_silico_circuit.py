@@ -17,6 +17,7 @@ from graphtwin.pipeline.motor import load_fitted, load_responders, run_motor
 from graphtwin.twin.runs import tune_twin
 from tests.motor import command_line
 from tests.motor.run_source import write_source
+from tests.report.form import require_form
 from tests.test_readme import blocks
 
 pytestmark = pytest.mark.slow
@@ -153,6 +154,7 @@ def test_stimuli_are_made_on_some_fits_and_judged_on_the_others(run, tmp_path):
     assert np.load(tmp_path / "set" / "frames_float32.npy").shape == (len(stimuli), 1, 1, 8)
     named = stimuli.loc[stimuli["role"] == "optimised", "neuron"]
     page = (tmp_path / "set" / "report.html").read_text()
+    require_form(page)
     assert all(f'<td class="name">{name}</td>' in page for name in named)
     assert "neurons from the first down, time across" in page
     made, judge = made_and_judged(run, None)

@@ -23,6 +23,7 @@ from graphtwin.pipeline.motor.run_folder import read_study
 from graphtwin.sources.formats import StimulusFile, read_trials, write_trials
 from tests.motor import command_line
 from tests.motor.run_source import cells, planted, synapses, write_source
+from tests.report.form import require_form
 
 pytestmark = pytest.mark.slow
 
@@ -81,6 +82,7 @@ def test_nothing_that_is_held_out_is_seen_by_a_fit(run, monkeypatch):
 
 def test_the_page_shows_verdicts_scores_figures_and_signs(run):
     page = (run / "report.html").read_text()
+    require_form(page)
     for words in ("From wiring to motion", "Responses to neurons never stimulated", "no connectome", 'id="rasters"', 'id="recruitment"'):
         assert words in page
     assert page.count("<svg") >= 4

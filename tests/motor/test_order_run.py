@@ -20,6 +20,7 @@ from graphtwin.statistics import holm
 from tests.motor import command_line
 from tests.motor.crawling_circuit import crawling, write_larva
 from tests.motor.order_source import MOTOR, order_table, planted, write_source
+from tests.report.form import require_form
 
 pytestmark = pytest.mark.slow
 
@@ -62,6 +63,7 @@ def test_every_motor_neuron_is_predicted_and_the_scores_are_those_of_the_tables(
 
 def test_the_page_shows_orders_and_pairs_and_not_trials(run):
     page = (run / "report.html").read_text()
+    require_form(page)
     for words in ('id="orders"', 'id="pairs"', "Recruitment of motor neurons that no fit has seen", "rank correlation of closeness"):
         assert words in page
     for words in ('id="rasters"', "What data told", "as fitted", "; the others are"):

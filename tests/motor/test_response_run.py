@@ -15,6 +15,7 @@ from graphtwin.pipeline.motor import load_fitted, run_motor
 from tests.motor import command_line
 from tests.motor.planted_circuit import Planted
 from tests.motor.response_source import STEPS, N, planted, responses, write_source
+from tests.report.form import require_form
 
 pytestmark = pytest.mark.slow
 
@@ -62,6 +63,7 @@ def test_every_pair_is_predicted_by_a_fit_that_has_not_seen_its_stimulated_neuro
 
 def test_the_page_shows_responses_and_not_trials(run):
     page = (run / "report.html").read_text()
+    require_form(page)
     for words in ('id="responses"', 'id="each"', "Responses to neurons never stimulated", "neurons never stimulated: AUC"):
         assert words in page
     assert 'id="rasters"' not in page

@@ -17,6 +17,7 @@ from graphtwin.schema import IMAGED_AT
 from graphtwin.twin.runs import fit_twin, fit_twins, load_twin, next_stimuli
 from tests.pipeline.test_twin import CORE, FAST, write, write_pictures
 from tests.pipeline.test_twin import command as any_command
+from tests.report.form import require_form
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("coarse_ridge", "few_stimuli")]
 KEYS = ["session", "scan_idx", "unit_id", "animal"]
@@ -120,6 +121,7 @@ def test_control_writes_a_set_that_names_who_is_driven_and_held_and_is_judged_on
     said = command(*words, *more)
     assert "2 stimuli;" in said
     text = (tmp_path / "set" / "report.html").read_text()
+    require_form(text)
     assert all(part in text for part in ("2 optimised stimuli of dynamic1-1-1-Video-00", "data:image/png", "driving, verified on"))
     assert "verified on dynamic1-1-1-Video-00, control: driven units" in said
     assert "is one that stimuli are made on; ranking on it verifies nothing" in caplog.text

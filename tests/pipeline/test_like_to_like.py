@@ -18,6 +18,7 @@ from graphtwin.report.pages.like_to_like_page import write_like_to_like
 from graphtwin.report.words import in_words
 from graphtwin.wiring.pairs.planted import Planted, plant
 from graphtwin.wiring.questions import Answer, agreed
+from tests.report.form import require_form
 from tests.report.reading import unlinked
 
 pytestmark = pytest.mark.slow
@@ -179,6 +180,7 @@ def test_common_input_has_its_three_effects(answered: Path):
 
 def test_the_page_states_the_rule_and_stands_alone(answered: Path):
     page = (answered / "report.html").read_text(encoding="utf-8")
+    require_form(page)
     said = json.loads((answered / "notes.json").read_text(encoding="utf-8"))["rule"]
     assert "one SD of signal_correlation multiplies synapses a length of co-travel by" in said
     assert "one SD of signal correlation multiplies" in unlinked(page)

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import graphtwin
 from graphtwin.cli.app import app
 from graphtwin.wiring.pairs.planted import Planted, plant
+from tests.report.form import require_form
 from tests.report.reading import unlinked
 
 pytestmark = pytest.mark.slow
@@ -58,7 +59,9 @@ def test_power_of_every_estimate_is_in_tables_page_and_on_the_screen(answered: t
     assert power["estimate"].nunique() == 5
     assert len(pd.read_csv(out / "simulated.csv")) == 20 * 4 * 5
     assert "A slope of 1 a unit of signal_correlation (one SD multiplies synapses by" in output
-    page = unlinked((out / "report.html").read_text(encoding="utf-8"))
+    written = (out / "report.html").read_text(encoding="utf-8")
+    require_form(written)
+    page = unlinked(written)
     assert "is claimed (interval and spatial p) in" in page
     assert page.count("<svg role") == 2
     assert "http://" not in page.replace("http://www.w3.org", "")

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from graphtwin.cli.app import app
 from graphtwin.insilico.campaign import read_cells
 from tests.pipeline.test_twin import command, settings, write
+from tests.report.form import require_form
 
 pytestmark = pytest.mark.slow
 
@@ -64,6 +65,7 @@ def test_a_campaign_on_a_twin_keeps_a_row_a_unit_and_stimulus_and_names_the_twin
     said = json.loads((tmp_path / "out" / "provenance.json").read_text())["inputs"]
     assert said == json.loads((run / "fingerprint.json").read_text())
     page = (tmp_path / "out" / "report.html").read_text()
+    require_form(page)
     assert "16 answers: 2 stimuli in 1 state to 8 units" in page
     again = CliRunner().invoke(app, ["report", str(tmp_path / "out")])
     assert again.exit_code == 0, again.output

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from graphtwin.cli.app import app
+from tests.report.form import require_form
 
 N = 200
 FEW = ["--set", "seeds=2", "--set", "permutations=19"]
@@ -49,6 +50,7 @@ def test_types_are_found_compared_with_known_ones_and_drawn(given: Path, tmp_pat
     agreement = pd.read_csv(out / "agreement.csv").set_index(["method", "metric"])["estimate"]
     assert agreement["found types", "adjusted_rand"] == 1.0
     page = (out / "report.html").read_text(encoding="utf-8")
+    require_form(page)
     assert page.count("<svg role") == 4
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert CliRunner().invoke(app, ["report", str(out)]).exit_code == 0

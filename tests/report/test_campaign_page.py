@@ -17,6 +17,7 @@ from graphtwin.report.campaign_answers import answers_in
 from graphtwin.report.figures.campaign_figures import draw_directions
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages.campaign_page import described
+from tests.report.form import require_form
 
 GRATINGS = {
     "kind": "drifting_grating",
@@ -57,6 +58,7 @@ def text_of(page: str) -> str:
 
 def test_the_page_counts_what_was_asked_and_names_who_answered(folder):
     page = write_report(folder).read_text()
+    require_form(page)
     text = text_of(page)
     assert "120 answers: 10 stimuli in 2 states to 6 units of 2 responders." in text
     assert "twin t1" in text

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from graphtwin.report import write_correlated
+from tests.report.form import require_form
 
 
 def page_of(place: Path, placed: bool) -> str:
@@ -18,7 +19,9 @@ def page_of(place: Path, placed: bool) -> str:
     units = pd.DataFrame({"session": 1, "scan_idx": 1, "unit_id": np.arange(60), "animal": "a & <b>", "twin": "t1", "twin_core": "c1"})
     if placed:
         units = units.assign(x_um=x, y_um=0.0, z_um=0.0)
-    return " ".join(re.sub(r"<[^>]+>", " ", write_correlated(place / "c.npy", units, "signal", place / "c.html").read_text()).split())
+    page = write_correlated(place / "c.npy", units, "signal", place / "c.html").read_text()
+    require_form(page)
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
 
 
 def test_correlations_that_fall_with_distance_are_said_to(tmp_path):

@@ -9,6 +9,7 @@ import pandas as pd
 
 from graphtwin.report import write_measured
 from graphtwin.report.pages.measured_page import measured_columns
+from tests.report.form import require_form
 from tests.report.reading import unlinked
 
 RNG = np.random.default_rng(5)
@@ -43,6 +44,7 @@ def test_columns_of_keys_places_curves_and_spreads_are_no_numbers_of_their_own()
 
 def test_the_page_of_tuning_counts_units_and_draws_a_map(tmp_path):
     page = write_measured(tuning(), "tuning.csv", tmp_path / "t.html").read_text()
+    require_form(page)
     text = text_of(page)
     assert "60 units were measured: 30 of a &amp; &lt;b&gt;, 30 of c." in text
     assert "30 units select orientation (false discovery rate 0.05)" in text
@@ -56,6 +58,7 @@ def test_what_a_table_of_fields_has_no_columns_for_is_not_drawn(tmp_path):
     fields = pd.DataFrame(RNG.uniform(5, 10, (N, 5)), columns=[f"field_{name}_deg" for name in ("x", "y", "sd_major", "sd_minor", "angle")])
     table = tuning()[["session", "scan_idx", "unit_id", "animal"]].join(fields)
     page = write_measured(table, "fields.csv", tmp_path / "f.html").read_text()
+    require_form(page)
     assert "Receptive fields in silico" in page
     assert '<figure id="mosaic">' in page
     assert 'id="cortex"' not in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from graphtwin.pipeline.robust.classifier_jobs import chosen_strengths
 from graphtwin.robustness import Recipe, RobustConfig, distorted, load_pictures, teachers, told_responses
 from graphtwin.robustness import fit as fit_classifier
 from tests.motor import command_line
+from tests.report.form import require_form
 from tests.robustness.test_pictures_shown import watcher
 
 pytestmark = pytest.mark.slow
@@ -139,8 +141,10 @@ def test_settings_that_were_changed_since_are_not_scored_with(run, tmp_path):
 
 def test_the_page_says_what_was_not_asked(run):
     page = (run / "report.html").read_text()
+    require_form(page)
     assert "Whether function adds robustness could not be tested." in page
     assert "responses are of a table, which says nothing of distorted pictures" in page
+    assert re.findall(r">([^<]+)</text>", page[page.index('<figure id="strengths"') :].partition("</figure>")[0]).count("strength") == 1
 
 
 def test_a_responder_is_asked_for_neurons_under_distortion(tmp_path):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from graphtwin.plots import BLACK, BLUE, MUTED, VERMILLION
+from graphtwin.plots import BLUE, MUTED, ON_LIGHT, VERMILLION
 from graphtwin.report.figures.drawing import WIDTH, Absent, Block, Drawn, draw_svg
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.words import number_text, plain
@@ -112,7 +112,7 @@ def draw_rasters(run: RunFolder, shown: Shown | None) -> Block:
                     values[at].T, cmap="PuOr_r", vmin=-CLIP, vmax=CLIP, aspect="auto", extent=extent, interpolation="nearest"
                 )
                 if 0 < first_hidden < rows:
-                    one.axhline(first_hidden, color=BLACK, linewidth=0.8)
+                    one.axhline(first_hidden, color=ON_LIGHT, linewidth=0.8)
                 if side == 0:
                     one.set_title(plain(_short(name)), fontsize=7)
                 if at == 0:
@@ -231,10 +231,10 @@ def draw_lesions(run: RunFolder) -> Block:
             axes.set_ylabel(f"predicted: {words}")
 
     r = [float(np.corrcoef(table[f"measured{end}"], table[f"predicted{end}"])[0, 1]) for end in ("", "_mean")]
-    n = table["lesion"].nunique()
+    n, outputs = table["lesion"].nunique(), table["output"].nunique()
     sentence = (
-        f"Over {n} lesions and {table['output'].nunique()} outputs predicted and measured sizes correlate by {number_text(r[0])}, mean "
-        f"changes by {number_text(r[1])}."
+        f"Over {n} lesions and {'one output' if outputs == 1 else f'{outputs} outputs'} predicted and measured sizes correlate by "
+        f"{number_text(r[0])}, mean changes by {number_text(r[1])}."
     )
     caption = "Root mean square over trials and steps, and the mean with its sign, in SD of the intact output. Dashed: as measured."
     return Drawn(key, title, sentence, caption, draw_svg(key, (WIDTH, 3.2), fill), ("lesions.csv",))

@@ -83,7 +83,7 @@ def draw_histograms(table: pd.DataFrame, columns: Sequence[str]) -> Block:
     sentence = (
         f"Of {len(table):,} units {number:,} have {column_words(fewest)}, which fewest have."
         if number < len(table)
-        else "All units have all numbers."
+        else f"All {len(table):,} units have all numbers."
     )
     caption = f"Units that have the number; of {MANY} and more the central 99 % are drawn."
     return Drawn("distributions", title, sentence, caption, draw_svg("distributions", (WIDTH, 1.25 * n_rows + 0.2), fill))

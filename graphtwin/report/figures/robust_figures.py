@@ -194,27 +194,31 @@ def draw_strengths(table: pd.DataFrame | None) -> Block:
         return Absent(key, title, "one strength of each kind was tried (teaching)")
     mean = table.groupby(["model", "strength"]).agg(validation=("validation", "mean"), chosen=("chosen", "any")).reset_index()
 
+    ways = {way: tried for way in (*WAYS, "") if len(tried := mean[mean["model"].map(_way) == way])}
+
     def fill(figure: Figure) -> None:
-        panels = figure.subplots(1, 3, sharey=True)
-        for axes, named in zip(panels, (*WAYS, ""), strict=True):
-            for model, part in mean.groupby("model"):
-                if (named and str(model).startswith(f"{named}, ")) or (not named and model in PLAIN):
-                    style = style_of(str(model))
-                    axes.plot(
-                        part["strength"], part["validation"], marker="o", markersize=2.5, **style, label=str(model).rpartition(", ")[2]
-                    )
-                    taken = part[part["chosen"]]
-                    axes.plot(taken["strength"], taken["validation"], "o", markersize=6, markerfacecolor="none", color=style["color"])
+        panels = figure.subplots(1, len(ways), sharey=True, squeeze=False)[0]
+        for axes, (way, tried) in zip(panels, ways.items(), strict=True):
+            for model, part in tried.groupby("model"):
+                style = style_of(str(model))
+                axes.plot(part["strength"], part["validation"], marker="o", markersize=2.5, **style, label=str(model).rpartition(", ")[2])
+                taken = part[part["chosen"]]
+                axes.plot(taken["strength"], taken["validation"], "o", markersize=6, markerfacecolor="none", color=style["color"])
             axes.set_xscale("log")
             axes.minorticks_off()
-            ticks = sorted({float(at) for line in axes.lines for at in line.get_xdata()})
+            ticks = sorted(tried["strength"].unique())
             axes.set_xticks(ticks, [f"{at:g}" for at in ticks])
-            axes.set_title(named or "without a teacher", fontsize=7.5)
+            axes.set_title(way or "without a teacher", fontsize=7.5)
             axes.set_xlabel("strength")
-            if axes.lines:
-                axes.legend(fontsize=6.5)
+            axes.legend(fontsize=6.5)
         panels[0].set_ylabel("validation accuracy")
 
     sentence = "Of each kind the largest strength was taken (ringed) that costs no more validation accuracy than the tolerance."
-    caption = f"Means over {table['seed'].nunique()} classifiers; no test picture was looked at."
-    return Drawn(key, title, sentence, caption, draw_svg(key, (WIDTH, 2.8), fill), ("strengths.csv",))
+    seeds = table["seed"].nunique()
+    caption = f"{'One classifier' if seeds == 1 else f'Means over {seeds} classifiers'} a dot; no test picture was looked at."
+    return Drawn(key, title, sentence, caption, draw_svg(key, (WIDTH * (1 + len(ways)) / 4, 2.8), fill), ("strengths.csv",))
+
+
+def _way(model: str) -> str:
+    """Way of teaching of a model; empty of one without a teacher."""
+    return model.partition(", ")[0] if model not in PLAIN else ""

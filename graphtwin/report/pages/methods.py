@@ -199,11 +199,17 @@ def campaign_methods(run: RunFolder) -> list[str]:
     return [*said, software(provenance), citation(("the twin",))]
 
 
-def set_methods(said: dict[str, Any], stimuli: pd.DataFrame | None, provenance: dict[str, Any] | None) -> list[str]:
-    """Paragraphs on a set of optimised stimuli: how many of what."""
+def set_methods(said: dict[str, Any], stimuli: pd.DataFrame | None, version: str) -> list[str]:
+    """Paragraphs on a set of optimised stimuli: how many of what.
+
+    Args:
+        said: Contents of the set's `set.json`, which has no version of its own.
+        stimuli: Table of the stimuli, with `role`; None where it is missing.
+        version: Version of the package.
+    """
     of = [] if stimuli is None else [f"{n:,} {role}" for role, n in stimuli["role"].value_counts(sort=False).items()]
     told = [f"The set holds {join_words(of)} stimuli of {said.get('responder', 'a responder')}."] if of else []
-    return [*told, software(provenance or said), citation(("the twin",))]
+    return [*told, software({"graphtwin": version, "seed": said.get("seed_of_the_order", 0)}), citation(("the twin",))]
 
 
 def measured_methods(table: pd.DataFrame, what: str, version: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from graphtwin import __version__
 from graphtwin.report.folder import RunFolder
 from graphtwin.report.pages.methods import set_methods
 from graphtwin.report.pages.page import page, write_page
@@ -48,7 +49,7 @@ def render_stimulus_set(run: RunFolder) -> str:
         stimuli=[] if stimuli is None else optimised_rows(stimuli),
         n_stimuli=0 if stimuli is None else len(stimuli),
         checks=check_rows({name: _csv(run, name) for name in ("ranked", "control", "gradients", "seeds")}),
-        methods=set_methods(said, stimuli, run.json("provenance")),
+        methods=set_methods(said, stimuli, __version__),
         facts=[(name.replace("_", " "), str(value)) for name, value in said.get("fingerprint", {}).items()],
         provenance=None,
         config=json.dumps(said, indent=2, ensure_ascii=False) if said else None,
