@@ -144,7 +144,9 @@ def _table(run: RunFolder, path: Path) -> TableBeside:
         raise ValueError(f"{path}: no column of numbers beside {', '.join(key)}. Give a table with something to show.")
     left = [str(name) for name in table if name not in (*numbers[:MOST_COLUMNS], *key)]
     rows = pd.concat([table[key].astype(np.int64), table[numbers[:MOST_COLUMNS]].astype(np.float32)], axis=1)
-    says = f"{path.name}: {len(rows):,} rows, one a {'unit' if len(key) > 1 else 'neuron'}.{_of_one_twin(run, table)}"
+    says = (
+        f"{path.name}: {len(rows):,} row{'s' * (len(rows) != 1)}, one a {'unit' if len(key) > 1 else 'neuron'}.{_of_one_twin(run, table)}"
+    )
     return TableBeside(path.stem, says + (f" Left out: {', '.join(left)}." if left else ""), key, rows)
 
 

@@ -33,6 +33,10 @@ def main(run: Path, scores: Path) -> None:
     above = pairs[pairs["graph model"] >= 1 / (1 + np.exp(12 - level * 16 / 254))]
     axon = pairs[pairs["connected"]]["pre_nucleus_id"].value_counts().index[0]
     targets = pairs[(pairs["pre_nucleus_id"] == axon) & pairs["connected"]]
+    placed = places.dropna().index
+    arbored = [int(axon), *(int(one) for one in targets["post_nucleus_id"] if one in placed)][:3]
+    for nucleus in arbored:
+        write_skeletons(scores.parent, nucleus, places.loc[nucleus].to_numpy(float))
     units = pd.read_parquet(run / "tables/units.parquet")[["session", "scan_idx", "unit_id", "nucleus_id"]].iloc[::2]
     units = units.assign(cc_norm=np.linspace(0, 1, len(units)))
     units.drop(columns="nucleus_id").to_csv(scores, index=False)
@@ -43,6 +47,7 @@ def main(run: Path, scores: Path) -> None:
         "told": {"nucleus": int(held["nucleus_id"].iloc[0]), "models": held[f"probability_{held['true'].iloc[0]}"].to_dict()},
         "scored": {"nucleus": int(best["nucleus_id"]), "rows": len(units), "unit": "/".join(map(str, best.iloc[:3]))},
         "run": run.name,
+        "arbored": len(arbored),
         "neurons": len(neurons),
         "classes": classes,
         "connected": int(of_a[in_b]["connected"].sum()),
@@ -60,6 +65,15 @@ def main(run: Path, scores: Path) -> None:
         "best": float(targets["graph model"].max()),
     }
     json.dump(told, sys.stdout)
+
+
+def write_skeletons(folder: Path, nucleus: int, soma: np.ndarray) -> None:
+    """An axon and a dendrite of a neuron as straight lines of 100 um from its soma, along x and along z, in um."""
+    for compartment, kind, along in (("axons", 2, np.array([0.5, 0, 0])), ("dendrites", 3, np.array([0, 0, 0.5]))):
+        (folder / compartment).mkdir(exist_ok=True)
+        points = [(soma + k * along).round(3) for k in range(200)]
+        lines = [f"{k + 1} {kind if k else 1} {x} {y} {z} 0.5 {k or -1}" for k, (x, y, z) in enumerate(points)]
+        (folder / compartment / f"{nucleus}.swc").write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -242,6 +242,29 @@ claim("a class of the legend is shown alone, and the address brings it back", as
   await close();
 });
 
+claim("skeletons are drawn of the neurons that are asked for, in their colours", async () => {
+  const { page, errors, close } = await opened(alone + "#colour=x_um");
+  const inked = async (of) => {
+    await page.selectOption("#arbors", of);
+    await page.waitForTimeout(200);
+    return page.evaluate(() => {
+      const canvas = document.getElementById("tissue"), { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      let red = 0, blue = 0;
+      for (let k = 0; k < data.length; k += 4) { red += data[k] > 180 && data[k + 2] < 60; blue += data[k + 2] > 140 && data[k] < 40; }
+      return { red, blue };
+    });
+  };
+  assert.ok((await text(page, "arbors-says")).startsWith(`Skeletons of ${expected.arbored} neurons`), await text(page, "arbors-says"));
+  const none = await inked("none"), all = await inked("all");
+  assert.ok(all.red > none.red + 10 && all.blue > none.blue + 10, JSON.stringify([none, all]));
+  await page.fill("#search", String(expected.axon));
+  await page.keyboard.press("Enter");
+  const without = await inked("none"), own = await inked("chosen");
+  assert.ok(own.blue > without.blue + 10, JSON.stringify([without, own]));
+  assert.deepEqual(errors, []);
+  await close();
+});
+
 claim("all models are told beside one another, and a curve is saved as SVG", async () => {
   const { page, errors, close } = await opened(alone);
   await page.fill("#search", String(expected.told.nucleus));

@@ -9,7 +9,8 @@ npm install --silent --no-package-lock --no-audit --no-fund
 test -f "$run/manifest.json" || "$bin/graphtwin" run --set preset=short --out "$run"
 "$bin/python" expected.py "$run" "$shots/scores.csv" >"$shots/expected.json"
 beside=("$shots/scores.csv" hostile.html)
-"$bin/graphtwin" view "$run" "${beside[@]}" --export "$shots/page.html"
+arbors=(--axons "$shots/axons" --dendrites "$shots/dendrites" --nm-per-unit 1000 1000 1000)
+"$bin/graphtwin" view "$run" "${beside[@]}" "${arbors[@]}" --export "$shots/page.html"
 cp -r "$run" "$shots/bare"
 rm "$shots/bare/embeddings.parquet"
 "$bin/python" -c "import sys, pandas as pd; t = pd.read_parquet(sys.argv[1]); t[['x_um', 'depth_um', 'z_um']] = float('nan'); t.to_parquet(sys.argv[1])" "$shots/bare/tables/neurons.parquet"

@@ -60,7 +60,7 @@ function positions(title, targets, told, unit) {
     const [truth, mean, sd] = [told[3 * at], told[3 * at + 1], told[3 * at + 2]];
     if (!Number.isFinite(mean)) return null;
     const off = (mean - truth) / sd;
-    return make("li", {}, make("span", { class: "what" }, target), make("span", {}, `${number(truth)} ${unit}; predicted ${number(mean)} ± ${number(sd)} ${unit}, ${Math.abs(off).toFixed(1)} SD ${off > 0 ? "too large" : "too small"}`));
+    return make("li", {}, make("span", { class: "what" }, target), make("span", {}, `${number(truth)} ${unit}; predicted ${number(mean)}${sd > 0 ? ` ± ${number(sd)} ${unit}, ${Math.abs(off).toFixed(1)} SD ${off > 0 ? "too large" : "too small"}` : ` ${unit}`}`));
   });
   return spans.some(Boolean) ? make("section", {}, make("h3", {}, title), make("ul", { class: "facts" }, ...spans)) : null;
 }
