@@ -34,7 +34,7 @@ tests: $(STAMP)
 docs: $(STAMP)
 	rm -rf build/site build/doctrees
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx --jobs 2 --fail-on-warning --quiet -c docs/sphinx -d build/doctrees . build/site
-	@echo "open build/site/docs/index.html"
+	@echo "open build/site/index.html"
 
 # Needs node, npm and Chromium.
 test-browser: $(STAMP)

@@ -46,6 +46,12 @@ def test_text_of_docstrings_is_no_markup_but_code_and_examples_stay(written):
     assert written.plain(lines) == [r"Columns embedding\_\* with \|r\| of `a*b`.", ">>> 2 * 3", "6", "", r"A \* B"]
 
 
+def test_a_tutorial_offers_its_notebook_under_its_title_alone(written):
+    page = written.with_download("---\nkernelspec: python3\n---\n\n# The worm\n\ntext\n\n# no title\n", "docs/tutorials/worm")
+    assert page.count("{nb-download}") == 1
+    assert "# The worm\n\n{nb-download}`this page as a notebook, with its outputs <worm.ipynb>`\n\ntext" in page
+
+
 def claims() -> list[dict[str, Any]]:
     return tomllib.loads((ROOT_FOLDER / "docs" / "validation.toml").read_text(encoding="utf-8"))["claim"]
 

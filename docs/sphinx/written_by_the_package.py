@@ -124,12 +124,30 @@ def written(text: str) -> str:
     return PLACE.sub(lambda place: names(place[2]) if place[2] else parts[place[1]](), text)
 
 
+def with_download(text: str, page: str) -> str:
+    """A tutorial with a link, under its title, to the notebook as it ran while the site was built."""
+    link = f"{{nb-download}}`this page as a notebook, with its outputs <{Path(page).name}.ipynb>`"
+    return re.sub(r"^# .+$", lambda title: f"{title[0]}\n\n{link}", text, count=1, flags=re.MULTILINE)
+
+
 def _write_into(app: Sphinx, page: str, source: list[str]) -> None:
     source[0] = written(source[0])
+    if page.startswith("docs/tutorials/"):
+        source[0] = with_download(source[0], page)
+
+
+def _lead_from_the_top(app: Sphinx, exception: Exception | None) -> None:
+    """Write index.html: the root of the sources is that of the repository, so the first page lies a folder below that of the site."""
+    if exception is None:
+        first = f"{app.config.root_doc}.html"
+        moved = f'<meta charset="utf-8"><title>graphtwin</title><meta http-equiv="refresh" content="0; url={first}">'
+        page = f'<!doctype html>{moved}<a href="{first}">graphtwin</a>\n'
+        (Path(app.outdir) / "index.html").write_text(page, encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
     app.connect("source-read", _write_into)
+    app.connect("build-finished", _lead_from_the_top)
     app.connect("autodoc-process-docstring", _make_plain, priority=400)  # before the sections of a docstring are read
     return {"parallel_read_safe": True, "parallel_write_safe": True}
