@@ -80,7 +80,8 @@ def claims() -> str:
     rows = tomllib.loads((DOCS / "validation.toml").read_text(encoding="utf-8"))["claim"]
     lines = ["| what | number | where | what prints it | written |", "|---|---|---|---|---|"]
     for row in rows:
-        where = f"[{Path(row['file']).parent.name}](../{row['file']})"
+        page = Path(row["file"])
+        where = f"[{page.parent.name if page.stem == 'README' else page.stem}](../{row['file']})"
         lines.append(_row(row["what"], row["number"], where, f"`{row['command']}`", f"{row['date']}, {row['commit']}"))
     return "\n".join(lines)
 
