@@ -231,7 +231,7 @@ MISSING = [
     ("check scan.nwb", "h5py", "h5py is needed and not installed"),
     ("check volume", "cloudvolume", "a look at a volume: cloud-volume is needed and not installed"),
     ("contacts volume --out new.csv", "cloudvolume", "contacts of a volume: cloud-volume is needed and not installed"),
-    ("contacts file://volume --out new.csv", "cloudfiles", "cloud-volume is needed to read volumes. Install it: pip"),
+    ("contacts file://volume --out new.csv", "cloudfiles", "cloud-volume is needed and not installed. Install it: pip"),
     ("proximity --axons volume#1 --dendrites volume --out new.csv", "cloudvolume", "cloud-volume is needed and not installed"),
     ("insilico campaign twin pairs.csv --out new --scheduler tcp://there:1", "distributed", "pip install 'graphtwin[cluster]'"),
 ]

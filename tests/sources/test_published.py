@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 
 from graphtwin.coordinates import MINNIE65, voxels_from_pia
 from graphtwin.sources.loaders import published
+from graphtwin.sources.loaders.minnie65 import FOLDER
 from graphtwin.sources.loaders.published import published_slopes, read_neurons, read_pairs
 from graphtwin.sources.loaders.synapse_tables import read_proximities
 
@@ -198,6 +200,12 @@ def test_published_slopes_have_the_columns_of_ours():
     assert row["estimate"] == pytest.approx(2.297152152254257)
     assert (row["n_pairs"], row["n_axons"]) == (77240, 36)
     assert slopes["outcome"].value_counts().to_dict() == {"synapse_density": 28, "co_travel": 28}
+
+
+def test_the_bundle_is_read_from_the_package_which_a_wheel_brings_without_the_repository():
+    package = Path(published.__file__).parents[2]
+    assert published.BUNDLE.is_relative_to(package)
+    assert FOLDER.is_relative_to(package)
 
 
 def test_a_changed_file_of_the_bundle_is_noticed(tmp_path):

@@ -312,5 +312,5 @@ def test_without_cloud_volume_the_extra_to_install_is_named(tmp_path, monkeypatc
     import sys
 
     monkeypatch.setitem(sys.modules, "cloudfiles", None)
-    with pytest.raises(ValueError, match=r"pip install 'graphtwin\[volumes\]'"):
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'graphtwin\[volumes\]'"):
         find_skeletons([f"file://{tmp_path}/volume"])

@@ -144,7 +144,9 @@ def test_ids_that_int64_cannot_hold_are_refused(tmp_path):
 
 def test_cloud_volume_is_asked_for_where_it_is_missing(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "cloudfiles", None)
-    with pytest.raises(ValueError, match=r"cloud-volume is needed to read volumes. Install it: pip install 'graphtwin\[volumes\]'"):
+    with pytest.raises(
+        ModuleNotFoundError, match=r"cloud-volume is needed and not installed. Install it: pip install 'graphtwin\[volumes\]'"
+    ):
         open_volume(folder)
 
 

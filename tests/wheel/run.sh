@@ -17,4 +17,6 @@ assert pathlib.Path(graphtwin.__file__).is_relative_to('$scratch'), graphtwin.__
 inputs = json.loads(pathlib.Path('run/provenance.json').read_text())['inputs']
 print('from the wheel:', inputs['name'], len(inputs), 'inputs;', pathlib.Path('run.html').stat().st_size, 'bytes of explorer')
 print(repr(graphtwin.load('minnie65')).splitlines()[0])
+from graphtwin.sources.loaders import published_slopes
+print(len(published_slopes()), 'published slopes')
 "

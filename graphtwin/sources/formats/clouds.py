@@ -7,6 +7,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from graphtwin.extras import require_packages
+
 
 def cloudpath_of(path: str | Path) -> str:
     """A path as cloud-volume wants it: a folder with file:// before it, a path that has :// as it is."""
@@ -20,10 +22,9 @@ def read_info(cloudpath: str) -> dict[str, Any]:
     Args:
         cloudpath: Path of the folder that has the info file.
     """
-    try:
-        from cloudfiles import CloudFiles
-    except ImportError as error:
-        raise ValueError(f"{cloudpath}: cloud-volume is needed to read volumes. Install it: pip install 'graphtwin[volumes]'.") from error
+    require_packages(f"{cloudpath}: reading a volume", "cloudfiles", "cloudvolume")
+    from cloudfiles import CloudFiles
+
     refusals: tuple[type[Exception], ...] = (ValueError, RecursionError, *damaged())
     try:
         info = CloudFiles(cloudpath).get_json("info")

@@ -30,7 +30,7 @@ from graphtwin.sources.formats import (
     verified_sha256,
 )
 
-BUNDLE = Path(__file__).resolve().parents[3] / "data" / "ding2025"
+BUNDLE = Path(__file__).resolve().parents[2] / "bundle" / "ding2025"  # a link to data/ in the repository, files in a wheel
 POPULATIONS = ("Connected", "ADP", "Same region")  # populations of pairs, as published: with synapses, with proximity alone, with neither
 LABELS = ["brain_area", "hva", "layer", "proofread_status"]  # columns of the neuron table that are text
 NEURON_UNITS = {"scan_session": "session"}  # our name of a column by the published one
