@@ -1,4 +1,5 @@
 // The page: views, card and questions joined by one state, which the address holds.
+const NARROW = 960; // width in pixels up to which the style puts the card below the views
 const GROUPS = ["A", "B"], GROUP_COLOURS = { A: "#0072B2", B: "#D55E00" };
 const state = { colour: "", only: "", neuron: -1, model: "", groups: { A: null, B: null }, texts: { A: "", B: "" }, named: { A: "", B: "" } };
 const $ = (id) => document.getElementById(id);
@@ -90,7 +91,7 @@ function start(contents) {
   function choose(i, follow = true) {
     state.neuron = i;
     card.show(i, state.model);
-    if (i >= 0 && follow) $("card").querySelector("h2").focus({ preventScroll: true });
+    if (i >= 0 && follow) $("card").querySelector("h2").focus({ preventScroll: innerWidth > NARROW }); // where the card is below the views, it is brought up
     const like = pairs && i >= 0 ? pairs.likeToLike(i) : null;
     $("axon-says").textContent = !like ? "Choose a neuron whose axon was looked at." : like.targets < 2 ? `${like.targets} of ${like.candidates} candidates connect: two are needed.`
       : `The embeddings of ${like.targets} targets of ${card.called(i)} are ${number(like.found)} similar to its own (mean cosine), those of all its ${like.candidates} candidates with an embedding${pairs.exposure ? ` and a known ${pairs.exposure.measure}` : arrays.places ? " and a position" : ""} ${number(like.all)}, of as many that are drawn from them${atDistances}${sameScans} ${number(like.matched)} (${number(like.low)} to ${number(like.high)} in 95 % of draws): p = ${number(like.p, 2)}, two-sided, of this one axon. Units of any reliability count.`;
