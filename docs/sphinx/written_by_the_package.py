@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 MARKUP = re.compile(r"[|*]|_(?!\w)")  # what docutils takes for substitutions, emphasis and links
-PLACE = re.compile(r"^<!-- (settings|commands|glossary|claims|names of ([\w.]+)) -->$(?:\n_.*_$)?", re.MULTILINE)  # with what the unbuilt page says
+# With the sentence that stands there where the page is not built.
+PLACE = re.compile(r"^<!-- (settings|commands|glossary|claims|names of ([\w.]+)) -->$(?:\n_.*_$)?", re.MULTILINE)
 DOCS = Path(__file__).parents[1]
 HELP_COLUMNS = "88"  # characters of a line of help; about what a page has room for
 
