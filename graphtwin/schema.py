@@ -202,12 +202,14 @@ WALLS = {
 
 def require_columns(frame: pd.DataFrame, names: Iterable[str], origin: str) -> None:
     """Raise when a column is missing, naming the nearest one that is there."""
+    names = list(names)
     missing = [name for name in names if name not in frame.columns]
     if not missing:
         return
+    another = "It has none that is needed: was another table meant? " if len(missing) == len(names) > 1 else ""
     hints = [f"{name!r}{nearest_of(name, map(str, frame.columns), ' (nearest here: {})')}" for name in missing]
     raise ValueError(
-        f"{origin}: {len(missing)} columns are missing: {', '.join(hints)}. The table has {sorted(map(str, frame.columns))}. "
+        f"{origin}: {len(missing)} columns are missing: {', '.join(hints)}. The table has {sorted(map(str, frame.columns))}. {another}"
         "Rename the column in the file; a table that a TOML names may keep its name and say it there under `columns`."
     )
 

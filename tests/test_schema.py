@@ -115,6 +115,14 @@ def test_repeated_keys_are_counted_and_shown():
         schema.check(twice, schema.WALLS["embeddings"], "brought")
 
 
+def test_a_table_that_has_none_of_the_columns_is_asked_whether_it_is_the_right_one():
+    units = pd.DataFrame({"session": [1], "mask_id": [2]})
+    with pytest.raises(ValueError, match=r"2 columns are missing.*was another table meant\? Rename"):
+        schema.require_columns(units, ["synapse_id", "pre_root_id"], "synapses")
+    with pytest.raises(ValueError, match=r"1 columns are missing(?!.*another table)"):
+        schema.require_columns(units, ["session", "pre_root_id"], "synapses")
+
+
 def test_a_missing_column_names_the_nearest():
     with pytest.raises(ValueError, match=r"'nucleus_id' \(nearest here: 'nucleus'\)"):
         schema.check(embeddings().rename(columns={"nucleus_id": "nucleus"}), schema.WALLS["embeddings"], "embeddings")
