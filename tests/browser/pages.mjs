@@ -1,5 +1,6 @@
 // What a reader of a page does: point at values, enlarge, sort, by mouse and by keyboard, on a phone and in the dark. Usage: node pages.mjs SHOTS PAGE...
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
 const [, , shots, first, ...others] = process.argv;
@@ -126,6 +127,18 @@ claim("a table is sorted within its groups by its numbers, by keys too, and come
   await page.keyboard.press("Enter");
   assert.deepEqual(await column(), before);
   assert.equal(await head.getAttribute("aria-sort"), null);
+  await close();
+});
+
+claim("figures are saved as SVG in the colours of paper, tables as CSV with their groups", async () => {
+  const { page, close } = await opened(first, undefined, { colorScheme: "dark" });
+  const saved = async (button) => { const [file] = await Promise.all([page.waitForEvent("download"), button.click()]); return readFileSync(await file.path(), "utf8"); };
+  const svg = await saved(page.locator("#layer").getByRole("button", { name: /^Save as SVG/ }));
+  assert.ok(svg.startsWith("<svg") && svg.includes('xmlns="http://www.w3.org/2000/svg"') && !svg.includes("var(") && svg.includes("#1b1f24"));
+  const csv = (await saved(page.locator("#results-layer + .save"))).trim().split("\n");
+  const rows = await page.locator("#results-layer tbody tr").count(), groups = await page.locator("#results-layer tbody tr.group").count();
+  assert.equal(csv.length, 1 + rows - groups);
+  assert.ok(csv[0].startsWith("group,"));
   await close();
 });
 

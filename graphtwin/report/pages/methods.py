@@ -39,7 +39,8 @@ def software(provenance: dict[str, Any] | None) -> str:
     within = ", ".join(f"{name} {libraries[name]}" for name in ("torch", "numpy", "scipy", "scikit-learn") if name in libraries)
     python = f" (Python {told['python']}{f', {within}' if within else ''})" if "python" in told else ""
     of = f"{f' {version}' if version else ''}{f', commit {commit}' if commit else ''}"
-    return f"Software: graphtwin{of}, seed {told.get('seed', 0)}{python}."
+    seed = f", seed {told['seed']}" if "seed" in told else ""
+    return f"Software: graphtwin{of}{seed}{python}."
 
 
 def citation(papers: Sequence[str]) -> str:
@@ -82,10 +83,11 @@ def _scored(metrics: pd.DataFrame) -> str:
         parts.append(
             f"{SPLITS.get(str(split), str(split))} (up to {int(largest['n']):,} rows, {int(largest['n_clusters']):,} {largest['cluster']}s)"
         )
+    asked = "Pairs count where the inputs of the target were queried and the axon has an observed output. "
+    counted = asked if "connectivity" in set(metrics["task"]) else ""
     return (
-        f"Models were scored on held-out {join_words(parts)}, each fold by a fit on the others. Pairs count where the inputs of the "
-        "target were queried and the axon has an observed output. Intervals are at 95 %, from resampling what was held out; differences of "
-        "two models are paired."
+        f"Models were scored on held-out {join_words(parts)}, each fold by a fit on the others. {counted}"
+        "Intervals are at 95 %, from resampling what was held out; differences of two models are paired."
     )
 
 
@@ -209,7 +211,8 @@ def set_methods(said: dict[str, Any], stimuli: pd.DataFrame | None, version: str
     """
     of = [] if stimuli is None else [f"{n:,} {role}" for role, n in stimuli["role"].value_counts(sort=False).items()]
     told = [f"The set holds {join_words(of)} stimuli of {said.get('responder', 'a responder')}."] if of else []
-    return [*told, software({"graphtwin": version, "seed": said.get("seed_of_the_order", 0)}), citation(("the twin",))]
+    seed = {"seed": said["seed_of_the_order"]} if "seed_of_the_order" in said else {}
+    return [*told, software({"graphtwin": version} | seed), citation(("the twin",))]
 
 
 def measured_methods(table: pd.DataFrame, what: str, version: str) -> list[str]:

@@ -192,6 +192,42 @@ function sortable(table) {
     });
   });
 }
+// ---- figures and tables as files, which the page of a frame has no leave to write ---------------------------------------------------------
+const framed = window.top !== window;
+function save(name, kind, text) {
+  const link = made("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: kind }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+// A figure in the colours of paper, whatever the style of the screen.
+function drawing(svg) {
+  const copy = svg.cloneNode(true), light = [...document.styleSheets[0].cssRules].find((rule) => rule.selectorText === ":root").style;
+  copy.querySelectorAll(".mark").forEach((mark) => mark.remove());
+  copy.removeAttribute("tabindex");
+  return new XMLSerializer().serializeToString(copy).replace(/var\((--[\w-]+)\)/g, (_, name) => light.getPropertyValue(name).trim().replace(/"/g, "'"));
+}
+// The rows as they stand; a row that heads a group goes before its rows as a column.
+function rows_of(table) {
+  const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text), said = (cell) => cell.textContent.replace(/\s+/g, " ").trim();
+  const heads = [...table.tHead.rows[table.tHead.rows.length - 1].cells].map(said), grouped = [...table.rows].some((row) => row.cells.length === 1);
+  let group = "";
+  const lines = [grouped ? ["group", ...heads] : heads];
+  for (const body of table.tBodies) for (const row of body.rows) {
+    if (row.cells.length === 1) group = said(row.cells[0]);
+    else lines.push(grouped ? [group, ...[...row.cells].map(said)] : [...row.cells].map(said));
+  }
+  return lines.map((line) => line.map(quoted).join(",") + "\n").join("");
+}
+function offered(name, text, label, act) {
+  const button = made("button", name, text);
+  button.type = "button";
+  button.setAttribute("aria-label", label);
+  button.addEventListener("click", act);
+  return button;
+}
+
 function compared(one, two, numeric, sign) {
   if (!numeric) return sign * one.localeCompare(two, "en", { numeric: true });
   const [a, b] = [first_number(one), first_number(two)];
@@ -201,12 +237,15 @@ function compared(one, two, numeric, sign) {
 
 for (const plot of document.querySelectorAll("figure .plot")) {
   listen(plot);
-  const button = made("button", "enlarge", "Enlarge"), title = plot.closest("figure").querySelector("h3").textContent;
-  button.type = "button";
-  button.setAttribute("aria-label", "Enlarge: " + title);
-  button.addEventListener("click", () => enlarge(plot, title));
-  plot.after(button);
+  const figure = plot.closest("figure"), title = figure.querySelector("h3").textContent, svg = plot.querySelector("svg");
+  plot.after(offered("enlarge", "Enlarge", "Enlarge: " + title, () => enlarge(plot, title)));
+  if (!framed) figure.querySelector(".enlarge").after(offered("save", "Save as SVG", "Save as SVG: " + title, () => save(figure.id + ".svg", "image/svg+xml", drawing(svg))));
 }
 listen_to_zoom();
-document.querySelectorAll("table").forEach(sortable);
+document.querySelectorAll("table").forEach((table, at) => {
+  if (!table.tHead) return;
+  const named = table.caption ? table.caption.textContent.trim() : "table " + (at + 1);
+  if (!framed) table.after(offered("save", "Save as CSV", "Save as CSV: " + named, () => save((table.id || "table-" + (at + 1)) + ".csv", "text/csv", rows_of(table))));
+  sortable(table);
+});
 })();
