@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib import pyplot
 
 import graphtwin
 from tests import at_hand
@@ -21,7 +22,7 @@ from tests.pipeline.planted_source import SMALL, few_trees, finished_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("coarse_ridge", "few_stimuli")]
 
-PACKAGES = ("", ".explorer", ".graph", ".insilico", ".mixed", ".motor", ".robustness", ".twin")
+PACKAGES = ("", ".explorer", ".graph", ".insilico", ".mixed", ".motor", ".plots", ".robustness", ".twin")
 LONGEST = 600  # characters of the short text of anything that a user holds
 
 
@@ -46,7 +47,9 @@ def names(session_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with pytest.MonkeyPatch.context() as patch, few_trees():
         patch.chdir(folder)
         shared = {"graphtwin": graphtwin, "np": np, "pd": pd, "torch": torch, "Path": Path, "small": SMALL, "source": str(finished.toml)}
+        pyplot.switch_backend("agg")
         yield shared | at_hand.made(folder)
+        pyplot.close("all")
 
 
 def examples(name: str, names: dict[str, Any]) -> doctest.DocTest:

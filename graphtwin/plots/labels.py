@@ -12,12 +12,12 @@ COMPARED: dict[str, Any] = {"color": MUTED, "linewidth": 0.8, "linestyle": (0, (
 
 
 def axes_or_new(axes: Axes | None) -> Axes:
-    """The axes, or those of pyplot's current figure, a new one where there is none."""
+    """The axes, or those of a new figure of pyplot: nothing is drawn over what was drawn before."""
     if axes is not None:
         return axes
     from matplotlib import pyplot
 
-    return pyplot.gca()
+    return pyplot.subplots()[1]
 
 
 def plain(label: str) -> str:

@@ -69,7 +69,7 @@ def plot_tuning(
     if axes is None:
         from matplotlib import pyplot
 
-        axes = pyplot.subplot(projection="polar")
+        axes = pyplot.subplots(subplot_kw={"projection": "polar"})[1]
     if not isinstance(axes, PolarAxes):
         raise ValueError("The axes are not polar. Make them with `projection='polar'`.")
     around, closed = np.radians(np.r_[degrees, degrees[0]]), [*range(len(degrees)), 0]

@@ -73,7 +73,15 @@ SPARE_COLOURS = (SKY, "#8c6d31", "#9a5a92", "#637939")  # colours of models with
 
 
 def model_style(model: str) -> dict[str, Any]:
-    """Colour and line style of a model, the same in every figure; an unknown one gets a spare colour by its name."""
+    """Colour and line style of a model, the same in every figure; an unknown one gets a spare colour by its name.
+
+    Args:
+        model: Name of the model, as tables and reports have it.
+
+    Example:
+        >>> graphtwin.plots.model_style("boosting")["linestyle"] == graphtwin.plots.model_style("graph model")["linestyle"]
+        False
+    """
     spare = SPARE_COLOURS[sum(map(ord, model)) % len(SPARE_COLOURS)], "-"
     colour, line = MODEL_STYLES.get(model, spare)
     return {"color": colour, "linestyle": line}

