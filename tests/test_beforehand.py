@@ -18,7 +18,7 @@ from graphtwin.cli.app import app
 from graphtwin.extras import in_words, require_packages
 from graphtwin.folders import written
 from graphtwin.graph.settings import load_settings
-from graphtwin.kinds import RUN, TWIN
+from graphtwin.kinds import RUN, SIMULATION, TWIN
 
 ROOT = Path(__file__).resolve().parents[1]
 # Slips of the pen, which no library is needed for to see.
@@ -247,6 +247,13 @@ def test_a_package_that_is_missing_is_told_with_its_extra_before_any_work(place,
     before = contents(place)
     assert told in refused(line)
     assert contents(place) == before
+
+
+def test_a_folder_of_recordings_names_one_of_them(place):
+    with written(place / "animals", SIMULATION) as begin:
+        begin()
+        (place / "animals" / "recordings" / "first" / "data").mkdir(parents=True)
+    assert "Give the path of one of those inside, such as animals/recordings/first." in refused("twin train animals --out new")
 
 
 def test_several_packages_are_named_with_all_that_installs_them():

@@ -106,7 +106,9 @@ def require_recordings(*recordings: Path) -> None:
         if not path.exists() and not path.with_name(f"{path.name}.zip").exists() and "#" not in path.name:
             raise FileNotFoundError(f"{path}: neither this folder nor {path.name}.zip exists. Give the path of a recording.")
         if path.is_dir() and (kind := kind_of(path)) is not None:
-            raise ValueError(f"{path}: is {kind.is_a}, for {kind.used_by}, and no recording. Give the path of a recording.")
+            inside = sorted(one.parent for place in ("*", "recordings/*") for one in path.glob(f"{place}/data") if one.is_dir())
+            named = f"one of those inside, such as {inside[0]}" if inside else "a recording"
+            raise ValueError(f"{path}: is {kind.is_a}, for {kind.used_by}, and no recording. Give the path of {named}.")
         if path.suffix.lower() == ".nwb":
             require_packages(f"{path}: recordings in NWB files", "h5py", "oasis")
 
