@@ -48,6 +48,8 @@ ALLOWED = {
     "oasis-deconv": "a library under the GPL, in an extra of its own",
 }
 COPYLEFT = re.compile(r"\bA?GPL-")  # of a whole program, and not of a library or a file
+# What torch brings where it is built for graphics cards of NVIDIA, under licences of its own: docs/licences.md says so.
+OF_CUDA = re.compile(r"^(nvidia|cuda)-|^triton$")
 # How packages write the names of licences.
 SPELLED = {
     "2-clause BSD": "BSD-2-Clause",
@@ -148,6 +150,7 @@ def _needed(name: str, extras: Iterable[str]) -> list[Requirement]:
     if name in ABSENT:
         return [Requirement(inner) for inner in ABSENT[name][0]]
     asked = [Requirement(text) for text in distribution(name).requires or ()]
+    asked = [one for one in asked if not OF_CUDA.match(canonicalize_name(one.name))]
     return [one for one in asked if one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in ("", *extras))]
 
 

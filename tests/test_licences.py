@@ -13,6 +13,8 @@ from packaging.utils import canonicalize_name
 from graphtwin.extras import PACKAGES
 from tests.licences import ABSENT, ALLOWED, BASE, COPYLEFT, PERMISSIVE, ROOT, brought, extras, licence_of, parts, project, table, within
 
+OF_TABLE = (3, 11)  # Python of the table in the docs
+
 
 @pytest.fixture(scope="module")
 def rows():
@@ -41,7 +43,8 @@ def test_all_brings_every_extra_but_deconvolution():
 
 def test_the_docs_name_every_package_with_its_licence(rows):
     text = (ROOT / "docs/licences.md").read_text(encoding="utf-8")
-    assert table(rows) in text
+    assert [row.name for row in rows if table([row]).splitlines()[-1] not in text] == []
+    assert table(rows) in text or sys.version_info[:2] != OF_TABLE  # on another Python some packages are not asked for
     assert [extra for extra in extras() if f"\n| `{extra}` | " not in text] == []
 
 
